@@ -1,0 +1,47 @@
+//! `cargo xtask`: one command for each thing one does with this repository.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks on the terminal"
+)]
+
+mod build_ebpf;
+mod paths;
+mod process;
+mod setup;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, test and demo commands of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring in the tools that are missing; a second run does nothing
+    Setup,
+    /// Build the kernel programs to target/bpf/podledger.bpf.o
+    BuildEbpf(build_ebpf::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup => setup::all(),
+        Command::BuildEbpf(args) => build_ebpf::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

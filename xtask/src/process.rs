@@ -1,0 +1,75 @@
+//! Running other programs, with errors that show the command line and what it said.
+
+use std::env;
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, Result, bail};
+
+/// What `cargo run` sets for this program and a cargo started from here must not inherit.
+const NOT_INHERITED: &[&str] = &[
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_MANIFEST_DIR",
+];
+
+/// The cargo that started us.
+pub(crate) fn cargo() -> Command {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Command::new(program)
+}
+
+/// The cargo that started us, for builds whose compiler flags are ours alone.
+pub(crate) fn clean_cargo() -> Command {
+    let mut command = cargo();
+    for name in NOT_INHERITED {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The compiler that goes with [`cargo`].
+pub(crate) fn rustc() -> Command {
+    Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+}
+
+/// Runs to the end on our terminal.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", show(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", show(command));
+    }
+    Ok(())
+}
+
+/// Runs silently and returns what it wrote; its output is shown if it fails.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {}", show(command)))?;
+    if !output.status.success() {
+        bail!(
+            "{} ended with {}\n{}",
+            show(command),
+            output.status,
+            said(&output)
+        );
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("{} wrote something that is not text", show(command)))
+}
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8_lossy(&text).trim_end().to_owned()
+}
+
+fn show(command: &Command) -> String {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    format!("`{}`", words.join(" "))
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask setup`: brings in what is missing. Each other command calls the level it needs.
+
+pub(crate) mod bpf_linker;
+pub(crate) mod deny;
+pub(crate) mod kernel_images;
+mod packages;
+mod rust_src;
+mod rustc;
+mod suite;
+
+use anyhow::{Context as _, Result};
+
+use rustc::Rustc;
+
+/// What became of one item: the text says where it is or which version.
+enum Outcome {
+    Found(String),
+    Installed(String),
+}
+
+/// Whether items that were there already are worth a line.
+#[derive(Clone, Copy, PartialEq)]
+enum Say {
+    Everything,
+    Changes,
+}
+
+/// Everything that any command needs.
+pub(crate) fn all() -> Result<()> {
+    ebpf_items(Say::Everything)?;
+    guest_items(Say::Everything)?;
+    item(Say::Everything, "cargo-deny", deny::ensure)
+}
+
+/// What compiling the kernel programs needs.
+pub(crate) fn for_ebpf() -> Result<()> {
+    ebpf_items(Say::Changes)
+}
+
+/// What running tests in guests needs.
+pub(crate) fn for_guests() -> Result<()> {
+    guest_items(Say::Changes)
+}
+
+fn ebpf_items(say: Say) -> Result<()> {
+    let rustc = Rustc::installed()?;
+    item(say, "rust-src", || rust_src::ensure(&rustc))?;
+    item(say, "bpf-linker", || bpf_linker::ensure(&rustc))
+}
+
+fn guest_items(say: Say) -> Result<()> {
+    item(say, "packages", packages::ensure)?;
+    for image in kernel_images::ALL {
+        item(say, &format!("kernel {}", image.version), || image.ensure())?;
+    }
+    Ok(())
+}
+
+fn item(say: Say, name: &str, ensure: impl FnOnce() -> Result<Outcome>) -> Result<()> {
+    match ensure().with_context(|| format!("setting up {name}"))? {
+        Outcome::Installed(what) => println!("setup  {name:<12} installed  {what}"),
+        Outcome::Found(what) if say == Say::Everything => {
+            println!("setup  {name:<12} present    {what}");
+        }
+        Outcome::Found(_) => {}
+    }
+    Ok(())
+}
