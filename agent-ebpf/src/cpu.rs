@@ -1,0 +1,151 @@
+//! CPU time by cgroup at `sched_stat_runtime`: it carries the very time that feeds `cpu.stat` and
+//! fires at every tick as well, so a task that is never switched out is seen while it runs.
+//! Slots are numbered by jiffies: reading a clock would double the cost of an event.
+
+use agent_common::{
+    control::CONTROL_WINDOW,
+    cpu::{
+        CpuUsage, HISTOGRAM_BUCKETS, PEAK_NS_BITS, RING_SLOTS, SLOT_NS_BITS, WINDOW_SLOTS,
+        histogram_bucket, slot_ns, slot_tag,
+    },
+    loss::LOSS_CPU_FULL,
+};
+use aya_ebpf::{
+    bindings::BPF_NOEXIST, helpers::generated::bpf_jiffies64, macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+
+use crate::{
+    atomic, globals,
+    maps::{CPU, CPU_TOTALS, control, is_active, lose},
+    task::task_cgroup_id,
+};
+
+static NEW_ACCOUNT: CpuUsage = CpuUsage::ZERO;
+/// Tries to raise a peak that others are raising too.
+const PEAK_TRIES: u32 = 4;
+
+#[btf_tracepoint(function = "sched_stat_runtime")]
+pub fn cpu_runtime(ctx: BtfTracePointContext) -> i32 {
+    if is_active() {
+        let task: *const u8 = ctx.arg(0);
+        let run_ns: u64 = ctx.arg(1);
+        // SAFETY: the first argument of this tracepoint is a task.
+        charge(unsafe { task_cgroup_id(task) }, run_ns);
+    }
+    0
+}
+
+#[inline(always)]
+fn charge(cgroup_id: u64, run_ns: u64) {
+    let account = CPU
+        .get_ptr_mut(cgroup_id)
+        .or_else(|| open_account(cgroup_id));
+    if let Some(totals) = CPU_TOTALS.get_ptr_mut(0) {
+        // SAFETY: a live value. The run queue's lock is held: nothing else runs on this CPU.
+        unsafe {
+            (*totals).run_ns += run_ns;
+            if account.is_none() {
+                (*totals).unattributed_ns += run_ns;
+            }
+        }
+    }
+    if let Some(account) = account {
+        charge_account(account, run_ns);
+    }
+}
+
+#[inline(never)]
+fn open_account(cgroup_id: u64) -> Option<*mut CpuUsage> {
+    // Two CPUs may race here; the loser finds the winner's account.
+    let _ = CPU.insert(cgroup_id, &NEW_ACCOUNT, u64::from(BPF_NOEXIST));
+    let account = CPU.get_ptr_mut(cgroup_id);
+    if account.is_none() {
+        lose(LOSS_CPU_FULL);
+    }
+    account
+}
+
+#[inline(always)]
+fn charge_account(account: *mut CpuUsage, run_ns: u64) {
+    // SAFETY: a helper without arguments.
+    let slot = unsafe { bpf_jiffies64() }
+        .checked_div(globals::jiffies_per_slot())
+        .unwrap_or(0);
+    // SAFETY: fields of a live value.
+    let cell = unsafe {
+        atomic::add(&raw mut (*account).run_ns, run_ns);
+        (&raw mut (*account).slots)
+            .cast::<u64>()
+            .add(slot as usize % RING_SLOTS)
+    };
+    // SAFETY: as above.
+    let old = unsafe { core::ptr::read_volatile(cell) };
+    if old >> SLOT_NS_BITS == slot_tag(slot) >> SLOT_NS_BITS {
+        atomic::add(cell, run_ns);
+    } else if atomic::replace(cell, old, slot_tag(slot) | run_ns) {
+        close_windows(account, slot, old);
+    } else {
+        atomic::add(cell, run_ns);
+    }
+}
+
+/// The first event of a slot closes the windows that end before it: the one at the last busy slot,
+/// and those up to four later ones that still reach back to it. Only the first can be a peak.
+#[inline(always)]
+fn close_windows(account: *mut CpuUsage, slot: u64, overwritten: u64) {
+    // SAFETY: fields of a live value.
+    let (last, slots) = unsafe {
+        (
+            atomic::swap(&raw mut (*account).last_slot, slot),
+            (&raw const (*account).slots).cast::<u64>(),
+        )
+    };
+    let elapsed = slot.wrapping_sub(last);
+    if last == 0 || elapsed == 0 || elapsed > 1 << 32 {
+        return;
+    }
+    let mut window_ns = 0;
+    for age in 0..WINDOW_SLOTS {
+        let number = last - age;
+        let cell = if number as usize % RING_SLOTS == slot as usize % RING_SLOTS {
+            overwritten
+        } else {
+            // SAFETY: the index is below RING_SLOTS.
+            unsafe { core::ptr::read_volatile(slots.add(number as usize % RING_SLOTS)) }
+        };
+        window_ns += slot_ns(cell, number);
+        // The window that ends `WINDOW_SLOTS - 1 - age` slots after the last busy one.
+        if WINDOW_SLOTS - 1 - age < elapsed {
+            count_window(account, window_ns);
+        }
+    }
+    raise_peak(account, window_ns);
+}
+
+#[inline(always)]
+fn count_window(account: *mut CpuUsage, window_ns: u64) {
+    let bucket = histogram_bucket(window_ns) as usize % HISTOGRAM_BUCKETS;
+    // SAFETY: a field of a live value, the index is below its length.
+    atomic::increment(unsafe { (&raw mut (*account).histogram).cast::<u32>().add(bucket) });
+}
+
+#[inline(always)]
+fn raise_peak(account: *mut CpuUsage, window_ns: u64) {
+    let row_window = u64::from(control(CONTROL_WINDOW));
+    let peak = (row_window << PEAK_NS_BITS) | window_ns;
+    // SAFETY: a field of a live value, the index is 0 or 1.
+    let cell = unsafe {
+        (&raw mut (*account).peaks)
+            .cast::<u64>()
+            .add(row_window as usize & 1)
+    };
+    for _ in 0..PEAK_TRIES {
+        // SAFETY: as above.
+        let old = unsafe { core::ptr::read_volatile(cell) };
+        let same_window = old >> PEAK_NS_BITS == peak >> PEAK_NS_BITS;
+        if (same_window && old >= peak) || atomic::replace(cell, old, peak) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The kernel programs. Each counts into maps keyed by cgroup v2 id and knows nothing of pods;
+//! user space loads, attaches and reads them in `agent/src/kernel`.
+#![no_std]
+#![no_main]
+#![allow(
+    internal_features,
+    reason = "BPF atomics with a result exist only as intrinsics"
+)]
+#![feature(core_intrinsics)]
+
+mod atomic;
+mod class;
+mod cpu;
+mod globals;
+mod lifecycle;
+mod maps;
+mod network;
+mod oom;
+mod packet;
+mod task;
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // Never reached: the verifier refuses a program that can loop here.
+    loop {}
+}
+
+// The kernel offers most helpers only to programs under a GPL-compatible licence.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,411 @@
+//! Loads the programs and attaches each once. An agent that finds the pins of another goes on with
+//! its maps and puts its own programs in place without gap or double: packet programs by updating
+//! the link, tracepoint programs by attaching silent ones beside the old and then moving `ACTIVE`.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+    path::Path,
+    thread,
+};
+
+use agent_common::control::{ACTIVE_CELLS, CONTROL_CLASS_GENERATION, Offsets};
+use aya::{
+    Btf, Ebpf, EbpfLoader,
+    maps::{MapData, RingBuf},
+    programs::{
+        CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, Program, ProgramError, links::FdLink,
+    },
+};
+
+use super::{
+    Gap, KernelError, OBJECT, Options, PROGRAMS, Sources, btf,
+    classes::write_prefixes,
+    pins::Pins,
+    read::{MAPS, Maps},
+    source::{Hook, ProgramSpec},
+    sys,
+};
+
+/// The kernel's counters, running.
+pub struct Kernel {
+    pub(super) maps: Maps,
+    pub(super) records: Records,
+    sources: Sources,
+    gap: Option<Gap>,
+    verifier: Vec<(&'static str, u32)>,
+    /// Links that end with this process, when nothing is pinned.
+    _links: Vec<FdLink>,
+    _pins: Option<Pins>,
+}
+
+/// The rings.
+pub(super) struct Records {
+    pub(super) lifecycle: RingBuf<MapData>,
+    pub(super) oom: RingBuf<MapData>,
+}
+
+impl Kernel {
+    /// Loads and attaches what `options` ask for. A source that can't run is told in
+    /// [`Kernel::sources`]; only what stops all of them is an error.
+    pub fn start(options: &Options) -> Result<Self, KernelError> {
+        if OBJECT.is_empty() {
+            return Err(KernelError::NoObject);
+        }
+        let offsets = btf::read_offsets(Path::new(btf::VMLINUX))?;
+        let pins = options.pins.as_deref().map(Pins::open).transpose()?;
+        let gap = pins
+            .as_ref()
+            .map(|pins| remove_unreadable(pins, options))
+            .transpose()?
+            .flatten();
+        let version = match &pins {
+            Some(pins) => {
+                let version = active_version(pins)?.wrapping_add(1);
+                pins.prepare(version)?;
+                version
+            }
+            None => 1,
+        };
+        let mut ebpf = load_object(options, pins.as_ref(), version, &offsets)?;
+        let maps = Maps::take(&mut ebpf)?;
+        write_prefixes(
+            maps.fd("PREFIXES_V4"),
+            maps.fd("PREFIXES_V6"),
+            &options.prefixes,
+        )
+        .and_then(|()| maps.raise_control(CONTROL_CLASS_GENERATION))
+        .map_err(map_error("writing the address classes"))?;
+        let records = Records {
+            lifecycle: ring(&mut ebpf, "LIFECYCLE")?,
+            oom: ring(&mut ebpf, "OOM_RECORDS")?,
+        };
+        let mut attached = Attached::new(options, pins.as_ref(), version);
+        attached.attach_all(&mut ebpf);
+        activate(&maps, version).map_err(map_error("activating the programs"))?;
+        if let Some(pins) = &pins {
+            pins.remove_other_links(version)?;
+        }
+        let Attached {
+            sources,
+            links,
+            verifier,
+            ..
+        } = attached;
+        Ok(Self {
+            maps,
+            records,
+            sources,
+            gap,
+            verifier,
+            _links: links,
+            _pins: pins,
+        })
+    }
+
+    /// Which sources run, and why others don't.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// What an earlier agent's counters held and this one could not take over.
+    pub fn gap(&self) -> Option<&Gap> {
+        self.gap.as_ref()
+    }
+
+    /// Instructions that the verifier walked, by program.
+    pub fn verified_instructions(&self) -> &[(&'static str, u32)] {
+        &self.verifier
+    }
+}
+
+pub(super) fn map_error(what: &'static str) -> impl FnOnce(io::Error) -> KernelError {
+    move |source| KernelError::Map { what, source }
+}
+
+/// Pins of other layouts, and maps that are not what their name says, hold counters that can't be
+/// read: they go, and the gap is told.
+fn remove_unreadable(pins: &Pins, options: &Options) -> Result<Option<Gap>, KernelError> {
+    let gap = pins.remove_other_layouts()?;
+    for map in &MAPS {
+        let Ok(data) = MapData::from_pin(pins.map(map.name)) else {
+            continue;
+        };
+        let entries = map.is_account.then_some(options.max_accounts).flatten();
+        let fits = data.info().is_ok_and(|info| {
+            info.key_size() == map.key_bytes
+                && info.value_size() == map.value_bytes
+                && entries.is_none_or(|entries| info.max_entries() == entries)
+        });
+        if !fits {
+            return Ok(Some(pins.replace_layout(format!(
+                "the pinned map {} has another shape",
+                map.name
+            ))?));
+        }
+    }
+    Ok(gap)
+}
+
+/// The version that counts now, 0 when none does.
+fn active_version(pins: &Pins) -> Result<u32, KernelError> {
+    let Ok(active) = sys::open_pin(&pins.map("ACTIVE")) else {
+        return Ok(0);
+    };
+    sys::look_up::<u32>(active.as_fd(), &0_u32)
+        .map(Option::unwrap_or_default)
+        .map_err(map_error("reading the active version"))
+}
+
+fn load_object(
+    options: &Options,
+    pins: Option<&Pins>,
+    version: u32,
+    offsets: &Offsets,
+) -> Result<Ebpf, KernelError> {
+    let shards = u32::try_from(cpus())
+        .unwrap_or(u32::MAX)
+        .clamp(1, agent_common::network::MAX_SHARDS);
+    let shard_mask = shards.next_power_of_two() - 1;
+    let jiffies = jiffies_per_slot();
+    let loopback = u32::from(options.loopback_shortcut);
+    let mut loader = EbpfLoader::new();
+    loader
+        .override_global("VERSION", &version, true)
+        .override_global("OFFSETS", offsets, true)
+        .override_global("SHARD_MASK", &shard_mask, true)
+        .override_global("JIFFIES_PER_SLOT", &jiffies, true)
+        .override_global("LOOPBACK_IFINDEX", &loopback, true);
+    for map in &MAPS {
+        if let Some(pins) = pins {
+            loader.map_pin_path(map.name, pins.map(map.name));
+        }
+        if let (true, Some(entries)) = (map.is_account, options.max_accounts) {
+            loader.map_max_entries(map.name, entries);
+        }
+    }
+    loader
+        .load(OBJECT)
+        .map_err(|error| KernelError::Load(Box::new(error)))
+}
+
+/// Possible CPUs; 1 if the kernel does not tell.
+pub(super) fn cpus() -> usize {
+    aya::util::nr_cpus().unwrap_or(1)
+}
+
+/// Whole jiffies nearest to 20 ms.
+fn jiffies_per_slot() -> u64 {
+    (agent_common::cpu::SLOT_NS * jiffies_per_second()).div_ceil(1_000_000_000)
+}
+
+/// HZ, by the kernel's own configuration where it tells it, else measured as the resolution of the
+/// coarse clock, which ticks once a jiffy.
+fn jiffies_per_second() -> u64 {
+    let mut resolution = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 4_000_000,
+    };
+    sys::coarse_resolution(&mut resolution);
+    let jiffy_ns = resolution.tv_nsec.max(1).cast_unsigned();
+    (1_000_000_000 + jiffy_ns / 2) / jiffy_ns
+}
+
+fn ring(ebpf: &mut Ebpf, name: &'static str) -> Result<RingBuf<MapData>, KernelError> {
+    let map = ebpf.take_map(name).ok_or(KernelError::NoMap(name))?;
+    RingBuf::try_from(map).map_err(|error| KernelError::Ring(Box::new(error)))
+}
+
+/// Makes `version` the one that counts, CPU by CPU and *from* that CPU: a tracepoint runs to its
+/// end there before the store can, so old and new program see the same version for each event.
+fn activate(maps: &Maps, version: u32) -> io::Result<()> {
+    let active = maps.fd("ACTIVE");
+    let store = |cpu: u32| sys::update(active, &cpu, &version);
+    thread::scope(|scope| {
+        let stores = scope.spawn(|| {
+            for cpu in aya::util::online_cpus().map_err(|(_, error)| error)? {
+                // Not allowed there by our cpuset: one event may be seen by both or neither.
+                let _moved = sys::run_on(cpu as usize);
+                store(cpu)?;
+            }
+            // CPUs that come online later.
+            (0..ACTIVE_CELLS).try_for_each(store)
+        });
+        stores
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the activating thread panicked")))
+    })
+}
+
+/// What attaching has come to so far.
+struct Attached<'a> {
+    options: &'a Options,
+    pins: Option<&'a Pins>,
+    version: u32,
+    sources: Sources,
+    links: Vec<FdLink>,
+    verifier: Vec<(&'static str, u32)>,
+    btf: Option<Btf>,
+}
+
+impl<'a> Attached<'a> {
+    fn new(options: &'a Options, pins: Option<&'a Pins>, version: u32) -> Self {
+        let sources = Sources::asked(&options.sources);
+        let btf = Btf::from_sys_fs().ok();
+        Self {
+            options,
+            pins,
+            version,
+            sources,
+            links: Vec::new(),
+            verifier: Vec::new(),
+            btf,
+        }
+    }
+
+    fn attach_all(&mut self, ebpf: &mut Ebpf) {
+        for spec in &PROGRAMS {
+            if !self.sources.is_active(spec.source) {
+                continue;
+            }
+            match self.attach(ebpf, spec) {
+                Ok(link) => self.links.extend(link),
+                Err(error) => {
+                    self.sources.lose(spec.source, refusal(spec.name, &error));
+                }
+            }
+        }
+    }
+
+    fn attach(
+        &mut self,
+        ebpf: &mut Ebpf,
+        spec: &ProgramSpec,
+    ) -> Result<Option<FdLink>, anyhow::Error> {
+        let program = ebpf
+            .program_mut(spec.name)
+            .ok_or_else(|| anyhow::anyhow!("the kernel object lacks it"))?;
+        let link = match (program, spec.hook) {
+            (Program::CgroupSkb(program), Hook::Packets(side)) => {
+                program.load()?;
+                self.attach_packets(program, side, spec.name)?
+            }
+            (Program::BtfTracePoint(program), Hook::BtfTracepoint(tracepoint)) => {
+                let btf = self
+                    .btf
+                    .as_ref()
+                    .ok_or_else(|| anyhow::anyhow!("the kernel has no BTF"))?;
+                program.load(tracepoint, btf)?;
+                let id = program.attach()?;
+                self.keep(program.take_link(id)?.into(), spec.name)?
+            }
+            (Program::RawTracePoint(program), Hook::RawTracepoint(tracepoint)) => {
+                program.load()?;
+                let id = program.attach(tracepoint)?;
+                self.keep(program.take_link(id)?.into(), spec.name)?
+            }
+            _ => anyhow::bail!("the kernel object has it as another type"),
+        };
+        let count = ebpf
+            .program(spec.name)
+            .and_then(|program| program.info().ok());
+        if let Some(count) = count.and_then(|info| info.verified_instruction_count()) {
+            self.verifier.push((spec.name, count));
+        }
+        Ok(link)
+    }
+
+    /// The link of an earlier agent is given the new program; a first agent makes one.
+    fn attach_packets(
+        &self,
+        program: &mut CgroupSkb,
+        side: CgroupSkbAttachType,
+        name: &str,
+    ) -> Result<Option<FdLink>, anyhow::Error> {
+        let pin = self.pins.map(|pins| pins.packet_link(name));
+        if let Some(pin) = pin.as_deref().filter(|pin| pin.exists()) {
+            let link = sys::open_pin(pin)?;
+            if sys::update_link(link.as_fd(), program.fd()?.as_fd()).is_ok() {
+                return Ok(None);
+            }
+            // Its cgroup is gone: the link has no effect any more.
+            std::fs::remove_file(pin)?;
+        }
+        let root = File::open(&self.options.cgroup_root)?;
+        // `Single` sets no flag, and links without one share a cgroup with others' programs.
+        let id = program.attach(root, side, CgroupAttachMode::Single)?;
+        let link = FdLink::try_from(program.take_link(id)?)?;
+        match pin {
+            Some(pin) => {
+                link.pin(pin)?;
+                Ok(None)
+            }
+            None => Ok(Some(link)),
+        }
+    }
+
+    fn keep(&self, link: FdLink, name: &str) -> Result<Option<FdLink>, anyhow::Error> {
+        match self.pins {
+            Some(pins) => {
+                link.pin(pins.links(self.version).join(name))?;
+                Ok(None)
+            }
+            None => Ok(Some(link)),
+        }
+    }
+}
+
+/// Why a program does not run, in one line: the verifier's own log ends with the reason.
+fn refusal(program: &str, error: &anyhow::Error) -> String {
+    let reason = match error.downcast_ref::<ProgramError>() {
+        Some(ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        }) => {
+            let log = verifier_log.to_string();
+            let last = log
+                .trim()
+                .lines()
+                .rev()
+                .find(|line| !line.starts_with("processed"));
+            format!(
+                "{io_error}: {}",
+                last.unwrap_or("the verifier gave no reason")
+            )
+        }
+        _ => format!("{error:#}"),
+    };
+    format!("program {program}: {reason}")
+}
+
+/// An owned descriptor of a map.
+pub(super) fn owned(data: &MapData) -> io::Result<OwnedFd> {
+    data.fd().as_fd().try_clone_to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Source, SourceState},
+        *,
+    };
+
+    #[test]
+    fn slots_are_whole_jiffies_of_at_least_20_ms() {
+        assert!(jiffies_per_slot() >= 2);
+        assert!(matches!(jiffies_per_second(), 100 | 250 | 300 | 1000));
+    }
+
+    #[test]
+    fn a_lost_source_keeps_its_first_reason() {
+        let mut sources = Sources::asked(&[Source::Cpu]);
+        sources.lose(Source::Cpu, "first".into());
+        sources.lose(Source::Cpu, "second".into());
+        assert_eq!(
+            sources.state(Source::Cpu),
+            &SourceState::Absent("first".into())
+        );
+        assert_eq!(sources.state(Source::Oom), &SourceState::Off);
+    }
+}

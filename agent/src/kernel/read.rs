@@ -1,0 +1,272 @@
+//! Reads the maps: everything at once for a window, or what is left of one released cgroup.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+};
+
+use agent_common::{
+    control::CONTROL_WINDOW,
+    cpu::{CpuTotals, CpuUsage},
+    loss::LOSSES,
+    network::{CLASSES, MAX_SHARDS, NetworkTotals, NetworkUsage, Traffic, key_cgroup, network_key},
+};
+use aya::{
+    Ebpf,
+    maps::{Map, MapData},
+};
+
+use super::{
+    CgroupEvent, Kernel, KernelError, OomEvent, RecordError,
+    load::{cpus, map_error, owned},
+    sys::{self, BatchBuffer},
+};
+
+/// Entries fetched by one system call.
+const BATCH: usize = 256;
+
+/// A map that outlives the agent, and its shape.
+pub(super) struct MapSpec {
+    pub(super) name: &'static str,
+    pub(super) key_bytes: u32,
+    pub(super) value_bytes: u32,
+    /// One entry for each cgroup.
+    pub(super) is_account: bool,
+}
+
+const fn map(name: &'static str, key_bytes: u32, value_bytes: usize, is_account: bool) -> MapSpec {
+    MapSpec {
+        name,
+        key_bytes,
+        value_bytes: value_bytes as u32,
+        is_account,
+    }
+}
+
+/// All pinned maps. The class cache and the scratch buffer hold nothing worth keeping.
+pub(super) const MAPS: [MapSpec; 12] = [
+    map("ACTIVE", 4, 4, false),
+    map("CONTROL", 4, 4, false),
+    map("CPU", 8, size_of::<CpuUsage>(), true),
+    map("CPU_TOTALS", 4, size_of::<CpuTotals>(), false),
+    map("NETWORK", 8, size_of::<NetworkUsage>(), true),
+    map("NETWORK_TOTALS", 4, size_of::<NetworkTotals>(), false),
+    map("PREFIXES_V4", 8, 4, false),
+    map("PREFIXES_V6", 20, 4, false),
+    map(
+        "OOM_VICTIMS",
+        4,
+        size_of::<agent_common::oom::OomRecord>(),
+        false,
+    ),
+    map("OOM_RECORDS", 0, 0, false),
+    map("LIFECYCLE", 0, 0, false),
+    map("LOSS", 4, LOSSES * 8, false),
+];
+
+/// Everything the kernel counted until now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// When it was read, on the boot clock.
+    pub at_ns: u64,
+    /// Number of the row window that it closes; its peaks carry it.
+    pub row_window: u32,
+    /// CPU by cgroup.
+    pub cpu: HashMap<u64, CpuUsage>,
+    /// Traffic by cgroup and class.
+    pub network: HashMap<u64, [Traffic; CLASSES]>,
+    /// CPU of the host.
+    pub cpu_totals: CpuTotals,
+    /// Traffic of the host.
+    pub network_totals: NetworkTotals,
+    /// What was lost, by `agent_common::loss`.
+    pub losses: [u64; LOSSES],
+}
+
+/// Descriptors of the maps, and buffers kept between reads.
+#[derive(Debug)]
+pub(super) struct Maps {
+    fds: HashMap<&'static str, OwnedFd>,
+    cpus: usize,
+    cpu_buffer: BatchBuffer<CpuUsage>,
+    network_buffer: BatchBuffer<NetworkUsage>,
+}
+
+impl Maps {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let mut fds = HashMap::new();
+        for spec in &MAPS {
+            let map = ebpf.map(spec.name).ok_or(KernelError::NoMap(spec.name))?;
+            let data = map_data(map).ok_or(KernelError::NoMap(spec.name))?;
+            fds.insert(
+                spec.name,
+                owned(data).map_err(map_error("copying a map's descriptor"))?,
+            );
+        }
+        let (cpu_buffer, network_buffer) = (BatchBuffer::new(BATCH), BatchBuffer::new(BATCH));
+        Ok(Self {
+            fds,
+            cpus: cpus(),
+            cpu_buffer,
+            network_buffer,
+        })
+    }
+
+    /// The descriptor of one of [`MAPS`].
+    pub(super) fn fd(&self, name: &'static str) -> BorrowedFd<'_> {
+        self.fds[name].as_fd()
+    }
+
+    /// Adds one to a control cell; the value before.
+    pub(super) fn raise_control(&self, cell: u32) -> io::Result<u32> {
+        let control = self.fd("CONTROL");
+        let value = sys::look_up::<u32>(control, &cell)?.unwrap_or_default();
+        sys::update(control, &cell, &value.wrapping_add(1))?;
+        Ok(value)
+    }
+
+    fn read(&mut self) -> io::Result<Snapshot> {
+        let row_window = self.raise_control(CONTROL_WINDOW)?;
+        let mut snapshot = Snapshot {
+            row_window,
+            ..Snapshot::default()
+        };
+        let (cpu, network) = (&mut snapshot.cpu, &mut snapshot.network);
+        sys::for_each_entry(
+            self.fds["CPU"].as_fd(),
+            &mut self.cpu_buffer,
+            |id, usage| {
+                cpu.insert(id, *usage);
+            },
+        )?;
+        sys::for_each_entry(
+            self.fds["NETWORK"].as_fd(),
+            &mut self.network_buffer,
+            |key, usage| {
+                add_classes(network.entry(key_cgroup(key)).or_default(), usage);
+            },
+        )?;
+        snapshot.at_ns = sys::boot_ns();
+        snapshot.cpu_totals = self.cpu_totals()?;
+        snapshot.network_totals = self.network_totals()?;
+        snapshot.losses = self.losses()?;
+        Ok(snapshot)
+    }
+
+    fn cpu_totals(&self) -> io::Result<CpuTotals> {
+        let values = sys::look_up_per_cpu::<CpuTotals>(self.fd("CPU_TOTALS"), 0, self.cpus)?;
+        Ok(values
+            .iter()
+            .fold(CpuTotals::default(), |sum, value| CpuTotals {
+                run_ns: sum.run_ns + value.run_ns,
+                unattributed_ns: sum.unattributed_ns + value.unattributed_ns,
+            }))
+    }
+
+    fn network_totals(&self) -> io::Result<NetworkTotals> {
+        let values =
+            sys::look_up_per_cpu::<NetworkTotals>(self.fd("NETWORK_TOTALS"), 0, self.cpus)?;
+        Ok(values
+            .iter()
+            .fold(NetworkTotals::default(), |sum, value| NetworkTotals {
+                total: add(sum.total, value.total),
+                unattributed: add(sum.unattributed, value.unattributed),
+            }))
+    }
+
+    fn losses(&self) -> io::Result<[u64; LOSSES]> {
+        let values = sys::look_up_per_cpu::<[u64; LOSSES]>(self.fd("LOSS"), 0, self.cpus)?;
+        Ok(values.iter().fold([0; LOSSES], |sum, value| {
+            std::array::from_fn(|i| sum[i] + value[i])
+        }))
+    }
+
+    /// Reads and removes the accounts of one cgroup.
+    fn take_account(&self, cgroup_id: u64) -> io::Result<(Option<CpuUsage>, [Traffic; CLASSES])> {
+        let cpu = sys::look_up(self.fd("CPU"), &cgroup_id)?;
+        sys::delete(self.fd("CPU"), &cgroup_id)?;
+        let mut network = [Traffic::default(); CLASSES];
+        for shard in 0..MAX_SHARDS {
+            let key = network_key(cgroup_id, shard);
+            if let Some(usage) = sys::look_up::<NetworkUsage>(self.fd("NETWORK"), &key)? {
+                add_classes(&mut network, &usage);
+                sys::delete(self.fd("NETWORK"), &key)?;
+            }
+        }
+        Ok((cpu, network))
+    }
+}
+
+impl Kernel {
+    /// Reads everything and opens the next row window for the peaks.
+    pub fn read(&mut self) -> Result<Snapshot, KernelError> {
+        self.maps.read().map_err(map_error("reading the counters"))
+    }
+
+    /// Reads and removes the accounts of a cgroup that was released: nothing can follow.
+    pub fn take_account(
+        &self,
+        cgroup_id: u64,
+    ) -> Result<(Option<CpuUsage>, [Traffic; CLASSES]), KernelError> {
+        self.maps
+            .take_account(cgroup_id)
+            .map_err(map_error("reading a released cgroup's counters"))
+    }
+
+    /// Hands over every lifecycle record that waits, in the order in which they were made.
+    pub fn cgroup_events(&mut self, mut handle: impl FnMut(Result<CgroupEvent, RecordError>)) {
+        while let Some(record) = self.records.lifecycle.next() {
+            handle(CgroupEvent::decode(&record));
+        }
+    }
+
+    /// Hands over every OOM record that waits.
+    pub fn oom_events(&mut self, mut handle: impl FnMut(Result<OomEvent, RecordError>)) {
+        while let Some(record) = self.records.oom.next() {
+            handle(OomEvent::decode(&record));
+        }
+    }
+
+    /// Forgets an OOM victim that does not exit.
+    pub fn forget_victim(&self, tid: u32) -> Result<(), KernelError> {
+        sys::delete(self.maps.fd("OOM_VICTIMS"), &tid)
+            .map(drop)
+            .map_err(map_error("forgetting an OOM victim"))
+    }
+
+    /// Waits until a record can be read or `timeout_ms` have passed.
+    pub fn wait(&self, timeout_ms: i32) -> Result<(), KernelError> {
+        sys::wait_readable(
+            &[self.records.lifecycle.as_fd(), self.records.oom.as_fd()],
+            timeout_ms,
+        )
+        .map_err(map_error("waiting for kernel records"))
+    }
+}
+
+fn add(left: Traffic, right: Traffic) -> Traffic {
+    Traffic {
+        tx_bytes: left.tx_bytes + right.tx_bytes,
+        tx_packets: left.tx_packets + right.tx_packets,
+        rx_bytes: left.rx_bytes + right.rx_bytes,
+        rx_packets: left.rx_packets + right.rx_packets,
+    }
+}
+
+fn add_classes(sum: &mut [Traffic; CLASSES], usage: &NetworkUsage) {
+    for (sum, class) in sum.iter_mut().zip(&usage.classes) {
+        *sum = add(*sum, *class);
+    }
+}
+
+fn map_data(map: &Map) -> Option<&MapData> {
+    match map {
+        Map::Array(data)
+        | Map::HashMap(data)
+        | Map::PerCpuArray(data)
+        | Map::LpmTrie(data)
+        | Map::RingBuf(data) => Some(data),
+        _ => None,
+    }
+}

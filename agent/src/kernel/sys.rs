@@ -1,0 +1,320 @@
+//! The few `bpf(2)` calls that aya lacks: batch look-ups, link updates, run statistics, test runs.
+#![expect(unsafe_code, reason = "raw system calls")]
+
+use std::{
+    ffi::CString,
+    io,
+    os::{
+        fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
+};
+
+use aya::Pod;
+
+const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
+const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
+const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
+const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_PROG_TEST_RUN: libc::c_long = 10;
+const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+const BPF_LINK_UPDATE: libc::c_long = 29;
+
+/// `union bpf_attr`: no call here needs more.
+#[repr(C, align(8))]
+#[derive(Default)]
+struct Attributes([u64; 16]);
+
+impl Attributes {
+    fn set32(&mut self, offset: usize, value: u32) {
+        let shift = (offset % 8) * 8;
+        self.0[offset / 8] |= u64::from(value) << shift;
+    }
+
+    fn set64(&mut self, offset: usize, value: u64) {
+        self.0[offset / 8] = value;
+    }
+
+    fn get32(&self, offset: usize) -> u32 {
+        (self.0[offset / 8] >> ((offset % 8) * 8)) as u32
+    }
+}
+
+fn bpf(command: libc::c_long, attributes: &mut Attributes) -> io::Result<libc::c_long> {
+    // SAFETY: the attributes are as long as told; pointers in them are the callers' business.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(attributes),
+            size_of::<Attributes>(),
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+fn raw(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd().cast_unsigned()
+}
+
+/// Opens a pinned map, program or link.
+pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attributes = Attributes::default();
+    attributes.set64(0, path.as_ptr() as u64);
+    let fd = bpf(BPF_OBJ_GET, &mut attributes)?;
+    // SAFETY: the kernel just handed us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Puts another program behind a link, at once for every packet.
+pub fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attributes = Attributes::default();
+    attributes.set32(0, raw(link));
+    attributes.set32(4, raw(program));
+    bpf(BPF_LINK_UPDATE, &mut attributes).map(drop)
+}
+
+fn element(map: BorrowedFd<'_>, key: &impl Pod, value: u64) -> Attributes {
+    let mut attributes = Attributes::default();
+    attributes.set32(0, raw(map));
+    attributes.set64(8, std::ptr::from_ref(key) as u64);
+    attributes.set64(16, value);
+    attributes
+}
+
+/// The value of `key`, if there is one. For maps that are not per CPU.
+pub fn look_up<V: Pod>(map: BorrowedFd<'_>, key: &impl Pod) -> io::Result<Option<V>> {
+    let mut value = std::mem::MaybeUninit::<V>::uninit();
+    let mut attributes = element(map, key, value.as_mut_ptr() as u64);
+    match bpf(BPF_MAP_LOOKUP_ELEM, &mut attributes) {
+        // SAFETY: the kernel wrote the whole value; V is plain data.
+        Ok(_) => Ok(Some(unsafe { value.assume_init() })),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All CPUs' values of one cell of a per-CPU map.
+pub fn look_up_per_cpu<V: Pod>(map: BorrowedFd<'_>, key: u32, cpus: usize) -> io::Result<Vec<V>> {
+    const {
+        assert!(
+            size_of::<V>().is_multiple_of(8),
+            "the kernel pads per-CPU values to 8"
+        )
+    };
+    let mut values = Vec::<V>::with_capacity(cpus);
+    let mut attributes = element(map, &key, values.as_mut_ptr() as u64);
+    bpf(BPF_MAP_LOOKUP_ELEM, &mut attributes)?;
+    // SAFETY: the kernel wrote one value for each possible CPU; V is plain data.
+    unsafe { values.set_len(cpus) };
+    Ok(values)
+}
+
+/// Sets the value of `key`.
+pub fn update(map: BorrowedFd<'_>, key: &impl Pod, value: &impl Pod) -> io::Result<()> {
+    let mut attributes = element(map, key, std::ptr::from_ref(value) as u64);
+    bpf(BPF_MAP_UPDATE_ELEM, &mut attributes).map(drop)
+}
+
+/// Removes `key`; tells whether it was there.
+pub fn delete(map: BorrowedFd<'_>, key: &impl Pod) -> io::Result<bool> {
+    match bpf(BPF_MAP_DELETE_ELEM, &mut element(map, key, 0)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where batch look-ups put what they read; kept between reads so that a read allocates nothing.
+#[derive(Debug)]
+pub struct BatchBuffer<V> {
+    keys: Vec<u64>,
+    values: Vec<V>,
+}
+
+impl<V: Pod> BatchBuffer<V> {
+    /// Room for `entries` at a time.
+    pub fn new(entries: usize) -> Self {
+        Self {
+            keys: Vec::with_capacity(entries),
+            values: Vec::with_capacity(entries),
+        }
+    }
+
+    fn grow(&mut self) {
+        let entries = self.keys.capacity() * 2;
+        *self = Self::new(entries);
+    }
+}
+
+/// Visits every entry of a hash map, whole buckets at a time: entries that vanish meanwhile neither
+/// stop the walk nor send it back to the start.
+pub fn for_each_entry<V: Pod>(
+    map: BorrowedFd<'_>,
+    buffer: &mut BatchBuffer<V>,
+    mut visit: impl FnMut(u64, &V),
+) -> io::Result<()> {
+    let mut position = 0_u32;
+    let mut next = 0_u32;
+    let mut is_first = true;
+    loop {
+        let mut attributes = Attributes::default();
+        if !is_first {
+            attributes.set64(0, std::ptr::from_ref(&position) as u64);
+        }
+        attributes.set64(8, std::ptr::from_mut(&mut next) as u64);
+        attributes.set64(16, buffer.keys.as_mut_ptr() as u64);
+        attributes.set64(24, buffer.values.as_mut_ptr() as u64);
+        attributes.set32(
+            32,
+            buffer.keys.capacity().min(buffer.values.capacity()) as u32,
+        );
+        attributes.set32(36, raw(map));
+        let status = bpf(BPF_MAP_LOOKUP_BATCH, &mut attributes);
+        let is_last = match status {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            // One bucket holds more than the buffer.
+            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {
+                buffer.grow();
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let read = attributes.get32(32) as usize;
+        // SAFETY: the kernel wrote `read` keys and values, at most the capacity it was told.
+        unsafe {
+            buffer.keys.set_len(read);
+            buffer.values.set_len(read);
+        }
+        buffer
+            .keys
+            .iter()
+            .zip(&buffer.values)
+            .for_each(|(key, value)| visit(*key, value));
+        if is_last {
+            return Ok(());
+        }
+        position = next;
+        is_first = false;
+    }
+}
+
+/// Runs a packet program `repeat` times over `packet`; nanoseconds of one run.
+pub fn test_run(program: BorrowedFd<'_>, packet: &[u8], repeat: u32) -> io::Result<u32> {
+    let mut attributes = Attributes::default();
+    attributes.set32(0, raw(program));
+    attributes.set32(8, packet.len() as u32);
+    attributes.set64(16, packet.as_ptr() as u64);
+    attributes.set32(32, repeat);
+    bpf(BPF_PROG_TEST_RUN, &mut attributes)?;
+    Ok(attributes.get32(36))
+}
+
+/// Holds an exclusive lock on a directory for as long as the descriptor lives.
+pub fn lock_directory(directory: impl AsFd) -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    let status =
+        unsafe { libc::flock(directory.as_fd().as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Mounts a file system without a device.
+pub fn mount(kind: &str, target: &Path) -> io::Result<()> {
+    let kind = CString::new(kind)?;
+    let target = CString::new(target.as_os_str().as_bytes())?;
+    // SAFETY: both strings outlive the call, no options are passed.
+    let status = unsafe {
+        libc::mount(
+            kind.as_ptr(),
+            target.as_ptr(),
+            kind.as_ptr(),
+            0,
+            std::ptr::null(),
+        )
+    };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Lets the calling thread run on one CPU only; on all of `cpus` again when the guard is dropped.
+pub fn run_on(cpu: usize) -> io::Result<()> {
+    // SAFETY: an all-zero set is an empty set; the macros check the bound.
+    let status = unsafe {
+        let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Nanoseconds since boot, suspend included: the clock of the kernel's records.
+pub fn boot_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is valid for writes; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}
+
+/// Waits until one of `fds` can be read or `timeout_ms` have passed.
+pub fn wait_readable(fds: &[BorrowedFd<'_>], timeout_ms: i32) -> io::Result<()> {
+    let mut polls: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|fd| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: the array is as long as told.
+    let status = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, timeout_ms) };
+    if status >= 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::Interrupted {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+/// The magic number of the file system that holds `path`.
+pub fn file_system_magic(path: &Path) -> io::Result<i64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: an all-zero statfs is valid and gets overwritten.
+    let mut stat = unsafe { std::mem::zeroed::<libc::statfs>() };
+    // SAFETY: both pointers are valid for the call.
+    let status = unsafe { libc::statfs(path.as_ptr(), &raw mut stat) };
+    if status == 0 {
+        Ok(stat.f_type)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The resolution of the coarse clock: one jiffy.
+pub fn coarse_resolution(resolution: &mut libc::timespec) {
+    // SAFETY: a valid pointer; this clock exists on every Linux.
+    unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, resolution) };
+}

@@ -1,0 +1,6 @@
+//! What whole-system tests and benchmarks share: cgroups and processes that clean up after
+//! themselves, and workloads whose true consumption is known.
+
+pub mod cgroup;
+pub mod harness;
+pub mod process;
