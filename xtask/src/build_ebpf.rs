@@ -16,24 +16,27 @@ const TARGET: &str = "bpfel-unknown-none";
 const INSTRUCTION_BYTES: u64 = 8;
 
 /// How to build the kernel programs.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args)]
 pub(crate) struct Args {
     /// Build in the trace records of the programs (feature `log`)
     #[arg(long)]
     log: bool,
 }
 
-/// Sets up what is missing, builds, and prints what was built.
+/// Builds, and prints what was built.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    report(&build(args.log)?)
+}
+
+/// Sets up what is missing, builds, and returns the object's path.
+pub(crate) fn build(log: bool) -> Result<PathBuf> {
     setup::for_ebpf()?;
     let mut command = cargo("build")?;
-    if args.log {
+    if log {
         command.args(["--features", "log"]);
     }
     process::run(&mut command)?;
-    let built = build_folder()?.join(TARGET).join("release").join(BINARY);
-    let object = publish(&built)?;
-    report(&object)
+    publish(&build_folder()?.join(TARGET).join("release").join(BINARY))
 }
 
 /// A cargo command (`build`, `clippy`) for the kernel target.
@@ -101,7 +104,7 @@ fn programs(bytes: &[u8]) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for section in object.sections() {
         let name = section.name()?;
-        if !is_executable(section.flags()) || name == ".text" {
+        if !is_executable(section.flags()) || name.starts_with(".text") {
             continue;
         }
         let symbols = object.symbols().filter(|symbol| {

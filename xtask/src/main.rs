@@ -8,9 +8,13 @@
 )]
 
 mod build_ebpf;
+mod kernels;
+mod libtest;
 mod paths;
 mod process;
 mod setup;
+mod test_binaries;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,12 +34,15 @@ enum Command {
     Setup,
     /// Build the kernel programs to target/bpf/podledger.bpf.o
     BuildEbpf(build_ebpf::Args),
+    /// Run the kernel tests here and in guests with other kernels
+    Kernels(kernels::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup => setup::all(),
         Command::BuildEbpf(args) => build_ebpf::run(&args),
+        Command::Kernels(args) => kernels::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

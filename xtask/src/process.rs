@@ -44,8 +44,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs silently and returns what it wrote; its output is shown if it fails.
+/// Runs silently and returns the text it wrote; its output is shown if it fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
+    String::from_utf8(bytes(command)?)
+        .with_context(|| format!("{} wrote something that is not text", show(command)))
+}
+
+/// The same for output that is not text.
+pub(crate) fn bytes(command: &mut Command) -> Result<Vec<u8>> {
     let output = command
         .output()
         .with_context(|| format!("cannot start {}", show(command)))?;
@@ -57,8 +63,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
             said(&output)
         );
     }
-    String::from_utf8(output.stdout)
-        .with_context(|| format!("{} wrote something that is not text", show(command)))
+    Ok(output.stdout)
 }
 
 fn said(output: &Output) -> String {
@@ -66,7 +71,8 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&text).trim_end().to_owned()
 }
 
-fn show(command: &Command) -> String {
+/// The command line, for messages.
+pub(crate) fn show(command: &Command) -> String {
     let words = [command.get_program()]
         .into_iter()
         .chain(command.get_args());
