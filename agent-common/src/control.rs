@@ -4,8 +4,11 @@
 pub const CONTROL_WINDOW: u32 = 0;
 /// Index in the map `CONTROL` of the generation of the class prefixes. Empties the class caches.
 pub const CONTROL_CLASS_GENERATION: u32 = 1;
+/// Index in the map `CONTROL` of the number drawn when these counters began: whoever kept a
+/// baseline of them compares it.
+pub const CONTROL_INCARNATION: u32 = 2;
 /// Cells in the map `CONTROL`.
-pub const CONTROL_CELLS: u32 = 2;
+pub const CONTROL_CELLS: u32 = 3;
 
 /// Cells in the map `ACTIVE`, one for each CPU: the version of the programs that count there.
 /// A program of another version returns at once, so that a swap is one store on each CPU.

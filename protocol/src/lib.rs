@@ -1,1 +1,46 @@
-//! Placeholder.
+//! The rows that leave a node: one struct for each table, its fields the table's columns in their
+//! order. Whoever adds a column appends it and makes it optional.
+
+mod event;
+mod pod_network;
+mod pod_usage;
+mod reconcile;
+mod time;
+
+use serde::Serialize;
+
+pub use event::{Event, EventKind};
+pub use pod_network::{NetworkClass, PodNetwork};
+pub use pod_usage::{Closing, PodUsage};
+pub use reconcile::{Reconcile, Balance};
+pub use time::Timestamp;
+
+/// A row of any table; as JSON it tells its table first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "table", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "rows are made, written and dropped one by one")]
+pub enum Row {
+    /// A workload in one window.
+    PodUsage(PodUsage),
+    /// A workload's traffic of one class in one window.
+    PodNetwork(PodNetwork),
+    /// Something that happened.
+    Events(Event),
+    /// What the node's totals say of one window's rows.
+    Reconcile(Reconcile),
+}
+
+/// Who wrote a row, and when: (node, epoch, seq) names the batch that it belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Cluster.
+    pub cluster_id: String,
+    /// Node.
+    pub node_name: String,
+    /// Boot of the kernel whose counters these are.
+    pub boot_id: String,
+    /// Drawn at every start of the agent.
+    pub epoch: String,
+    /// Number of the window in this epoch, from 1.
+    pub seq: u64,
+}

@@ -1,0 +1,45 @@
+//! Table `events`: what happened at a point in time.
+
+use serde::Serialize;
+
+use crate::{Origin, Timestamp};
+
+/// What kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A process was chosen for want of memory.
+    OomKill,
+    /// Counters of a span of time are not in the ledger.
+    Gap,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// When.
+    pub timestamp: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// In which workload; absent for the node as a whole.
+    pub pod_id: Option<String>,
+    /// In words.
+    pub message: String,
+    /// One number for all processes that one incident took.
+    pub incident: Option<u64>,
+    /// How it ended: `killed`, `marked`, `not_exited`.
+    pub outcome: Option<String>,
+    /// Process.
+    pub pid: Option<i64>,
+    /// Its name.
+    pub comm: Option<String>,
+    /// Its peak resident memory.
+    pub peak_rss_bytes: Option<i64>,
+    /// Process whose allocation led to it.
+    pub allocator_pid: Option<i64>,
+    /// Id of the cgroup.
+    pub cgroup_id: Option<i64>,
+    /// Who wrote it.
+    #[serde(flatten)]
+    pub origin: Origin,
+}

@@ -1,0 +1,66 @@
+//! Table `pod_network`: a workload's traffic by class of the other end.
+
+use serde::Serialize;
+
+use crate::{Origin, Timestamp};
+
+/// Where the other end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkClass {
+    /// Not known yet when the packet passed.
+    Unknown,
+    /// Over the loopback interface.
+    Loopback,
+    /// An address of this node.
+    Node,
+    /// A private, link-local or multicast address.
+    Private,
+    /// Any other address.
+    Internet,
+    /// A private address in this node's zone.
+    SameZone,
+    /// A private address in another zone.
+    CrossZone,
+}
+
+impl NetworkClass {
+    /// All classes, in the kernel's order.
+    pub const ALL: [Self; 7] = [
+        Self::Unknown,
+        Self::Loopback,
+        Self::Node,
+        Self::Private,
+        Self::Internet,
+        Self::SameZone,
+        Self::CrossZone,
+    ];
+}
+
+/// One class of one workload in one window.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PodNetwork {
+    /// End of the window.
+    pub timestamp: Timestamp,
+    /// As in `pod_usage`.
+    pub pod_id: String,
+    /// Where the other end is.
+    pub class: NetworkClass,
+    /// Start of the window.
+    pub window_start: Timestamp,
+    /// End of the window.
+    pub window_end: Timestamp,
+    /// Bytes sent.
+    pub tx_bytes_delta: i64,
+    /// Packets sent.
+    pub tx_packets_delta: i64,
+    /// Bytes received.
+    pub rx_bytes_delta: i64,
+    /// Packets received.
+    pub rx_packets_delta: i64,
+    /// Id of the cgroup.
+    pub cgroup_id: Option<i64>,
+    /// Who wrote it.
+    #[serde(flatten)]
+    pub origin: Origin,
+}

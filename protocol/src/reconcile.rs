@@ -1,0 +1,54 @@
+//! Table `reconcile`: the node's own totals beside the sum of its rows, for every window.
+//! `total = rows + unattributed + in_flight`; what is in flight was counted between the reading of
+//! the rows and of the total, and is in the next window's rows.
+
+use serde::Serialize;
+
+use crate::{Origin, Timestamp};
+
+/// One figure of the node in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Balance {
+    /// What the hook counted in all.
+    pub total: i64,
+    /// The sum of the rows.
+    pub rows: i64,
+    /// What no row could take.
+    pub unattributed: i64,
+    /// See the module.
+    pub in_flight: i64,
+}
+
+/// The balance of one window.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reconcile {
+    /// End of the window.
+    pub timestamp: Timestamp,
+    /// Start of the window.
+    pub window_start: Timestamp,
+    /// End of the window.
+    pub window_end: Timestamp,
+    /// Rows of `pod_usage` in this window.
+    pub rows_pod_usage: i64,
+    /// Rows of `pod_network` in this window.
+    pub rows_pod_network: i64,
+    /// Rows of `events` in this window.
+    pub rows_events: i64,
+    /// CPU time, in nanoseconds.
+    pub cpu_ns: Balance,
+    /// Bytes sent.
+    pub net_tx_bytes: Balance,
+    /// Packets sent.
+    pub net_tx_packets: Balance,
+    /// Bytes received.
+    pub net_rx_bytes: Balance,
+    /// Packets received.
+    pub net_rx_packets: Balance,
+    /// What the kernel side lost in this window, as name=count.
+    pub losses: Vec<String>,
+    /// State of every source, as name=state.
+    pub sources: Vec<String>,
+    /// Who wrote it.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
