@@ -17,9 +17,16 @@ pub(crate) struct Test {
 }
 
 /// How many tests the binary says it ran, in its closing line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Closing {
     tests: usize,
+}
+
+impl Closing {
+    /// Doc tests have one closing line for each crate.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.tests += other.tests;
+    }
 }
 
 /// What one line meant.
@@ -44,7 +51,7 @@ impl Parser {
         }
         let started = line
             .strip_prefix("test ")
-            .and_then(|rest| rest.split_once(" ... "));
+            .and_then(|rest| rest.split_once(" ..."));
         if let Some((name, rest)) = started {
             let name = name.trim_end().to_owned();
             return match outcome(rest) {

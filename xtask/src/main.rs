@@ -7,13 +7,17 @@
     reason = "a command line tool talks on the terminal"
 )]
 
+mod bench;
 mod build_ebpf;
+mod demo;
 mod kernels;
 mod libtest;
 mod paths;
 mod process;
 mod setup;
+mod test;
 mod test_binaries;
+mod tidy;
 mod watch;
 
 use std::process::ExitCode;
@@ -36,6 +40,14 @@ enum Command {
     BuildEbpf(build_ebpf::Args),
     /// Run the kernel tests here and in guests with other kernels
     Kernels(kernels::Args),
+    /// Count this machine's traffic and CPU with the agent, no cluster needed
+    Demo(demo::Args),
+    /// Measure, for example `bench kernel`: the cost of the kernel programs
+    Bench(bench::Args),
+    /// Run everything that must hold before a change goes in
+    Test(test::Args),
+    /// Check the rules of this repository that no compiler checks
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -43,6 +55,10 @@ fn main() -> ExitCode {
         Command::Setup => setup::all(),
         Command::BuildEbpf(args) => build_ebpf::run(&args),
         Command::Kernels(args) => kernels::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Test(args) => return test::run(&args),
+        Command::Tidy => tidy::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,8 @@
 //! Running other programs, with errors that show the command line and what it said.
 
 use std::env;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, bail};
@@ -71,11 +73,12 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&text).trim_end().to_owned()
 }
 
-/// The command line, for messages.
+/// The command line for messages, with the program's name but not its folder.
 pub(crate) fn show(command: &Command) -> String {
-    let words = [command.get_program()]
-        .into_iter()
-        .chain(command.get_args());
-    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default();
+    let words = [program].into_iter().chain(command.get_args());
+    let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
     format!("`{}`", words.join(" "))
 }

@@ -1,21 +1,23 @@
-//! The command that boots one guest, without hardware virtualisation so that it runs anywhere.
+//! Boots one guest, without hardware virtualisation so that it runs anywhere.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
 use crate::setup::kernel_images::KernelImage;
+use crate::watch::Watched;
 
 /// What the guest's init says last, before the exit code of the tests.
-pub(super) const MARKER: &str = "guest: the tests ended with ";
+const MARKER: &str = "guest: the tests ended with ";
 
 /// Tests go to our pipe, the kernel's messages to `messages`.
 pub(super) fn command(
     image: &KernelImage,
     initramfs: &Path,
     messages: &Path,
-    arguments: &[String],
+    kernel_command_line: &str,
 ) -> Result<Command> {
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.args([
@@ -41,22 +43,38 @@ pub(super) fn command(
         .arg(image.boot_file()?)
         .arg("-initrd")
         .arg(initramfs);
-    qemu.arg("-append").arg(kernel_command_line(arguments));
+    qemu.args(["-append", kernel_command_line]);
     Ok(qemu)
 }
 
 /// The kernel hands `NAME=value` to init as environment, and what follows `--` as arguments.
-fn kernel_command_line(arguments: &[String]) -> String {
+pub(super) fn kernel_command_line<'a>(
+    environment: Option<&'a str>,
+    arguments: impl Iterator<Item = &'a str>,
+) -> String {
     // A guest that reboots ends (-no-reboot), so an oops or a panic ends the run at once.
-    let mut words = vec![
-        "console=ttyS1".to_owned(),
-        "panic=-1".to_owned(),
-        "oops=panic".to_owned(),
-    ];
-    if let Ok(value) = std::env::var(super::REQUIRE_ALL) {
-        words.push(format!("{}={value}", super::REQUIRE_ALL));
-    }
-    words.push("--".to_owned());
-    words.extend_from_slice(arguments);
+    let fixed = ["console=ttyS1", "panic=-1", "oops=panic"].into_iter();
+    let words: Vec<&str> = fixed
+        .chain(environment)
+        .chain(["--"])
+        .chain(arguments)
+        .collect();
     words.join(" ")
+}
+
+/// Why the guest's end is not the end of good tests.
+pub(super) fn problem(watched: &Watched, messages: &Path) -> Option<String> {
+    // A test that left without a word has its line cut short by the marker.
+    let code = watched
+        .lines
+        .iter()
+        .find_map(|line| line.split_once(MARKER));
+    if let Some((_, code)) = code {
+        return (code != "0").then(|| format!("the tests ended with exit code {code}"));
+    }
+    let messages = fs::read(messages).unwrap_or_default();
+    let messages = String::from_utf8_lossy(&messages);
+    let panic = messages.lines().find(|line| line.contains("Kernel panic"));
+    let ended = || "the guest ended before its tests did".to_owned();
+    Some(panic.map_or_else(ended, |panic| panic.trim().to_owned()))
 }

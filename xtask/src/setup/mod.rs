@@ -42,6 +42,12 @@ pub(crate) fn for_guests() -> Result<()> {
     guest_items(Say::Changes)
 }
 
+/// What the checks need that boot no guest.
+pub(crate) fn for_checks() -> Result<()> {
+    ebpf_items(Say::Everything)?;
+    item(Say::Everything, "cargo-deny", deny::ensure)
+}
+
 fn ebpf_items(say: Say) -> Result<()> {
     let rustc = Rustc::installed()?;
     item(say, "rust-src", || rust_src::ensure(&rustc))?;

@@ -1,0 +1,33 @@
+//! `cargo xtask demo`: the agent on this machine, with no cluster.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Error, Result};
+
+use crate::{build_ebpf, test_binaries};
+
+/// What the agent's own `demo` command takes.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How long to count
+    #[arg(long = "for", default_value = "30s", value_name = "TIME")]
+    duration: String,
+    /// Where to write the rows
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Builds what is needed and becomes the agent.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    build_ebpf::build(false)?;
+    let agent = test_binaries::release("agent", "podledger-agent")?;
+    let mut command = Command::new(&agent);
+    command.args(["demo", "--for", &args.duration]);
+    if let Some(data) = &args.data {
+        command.arg("--data").arg(data);
+    }
+    let error = command.exec();
+    Err(Error::new(error)).with_context(|| format!("cannot start {}", agent.display()))
+}

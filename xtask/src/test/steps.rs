@@ -1,0 +1,167 @@
+//! The steps of `cargo xtask test`, each a function that fails or says what it counted.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::summary::Done;
+use crate::kernels::{self, Plan};
+use crate::libtest::{Outcome, Tally, Test};
+use crate::test_binaries::{self, TestBinary};
+use crate::{build_ebpf, paths, process, setup, tidy, watch};
+
+/// One line of the table.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    /// Left out by `--fast`.
+    pub(super) is_slow: bool,
+    /// Told whether skipped tests count as failed.
+    pub(super) run: fn(bool) -> Result<Done>,
+}
+
+/// Cheap checks first; what needs the kernel object after it is built.
+pub(super) const ALL: &[Step] = &[
+    quick("setup", |_| checked(setup::for_checks())),
+    quick("format", |_| format()),
+    quick("clippy", |_| clippy()),
+    quick("clippy ebpf", |_| clippy_ebpf()),
+    quick("tidy", |_| checked(tidy::run())),
+    quick("deny", |_| deny()),
+    quick("build-ebpf", |_| {
+        checked(build_ebpf::build(false).map(drop))
+    }),
+    quick("tests", tests),
+    quick("doc tests", doc_tests),
+    quick("kernel running", |strict| kernel(kernels::RUNNING, strict)),
+    slow("kernel 6.1", |strict| kernel("6.1", strict)),
+    slow("kernel 6.12", |strict| kernel("6.12", strict)),
+];
+
+/// A test binary that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+const fn quick(name: &'static str, run: fn(bool) -> Result<Done>) -> Step {
+    Step {
+        name,
+        is_slow: false,
+        run,
+    }
+}
+
+const fn slow(name: &'static str, run: fn(bool) -> Result<Done>) -> Step {
+    Step {
+        name,
+        is_slow: true,
+        run,
+    }
+}
+
+fn checked(result: Result<()>) -> Result<Done> {
+    result.map(|()| Done::default())
+}
+
+fn in_root(command: &mut Command) -> Result<Done> {
+    checked(process::run(command.current_dir(paths::root()?)))
+}
+
+fn format() -> Result<Done> {
+    in_root(process::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<Done> {
+    let mut command = process::cargo();
+    command.args([
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "agent-ebpf",
+        "--all-targets",
+    ]);
+    in_root(command.args(["--", "-D", "warnings"]))
+}
+
+fn clippy_ebpf() -> Result<Done> {
+    in_root(build_ebpf::cargo("clippy")?.args(["--", "-D", "warnings"]))
+}
+
+/// Advisories change without a commit of ours, and need the network: they are not for this run.
+fn deny() -> Result<Done> {
+    let mut command = Command::new(setup::deny::program()?);
+    in_root(command.args(["--all-features", "check", "bans", "licenses", "sources"]))
+}
+
+fn tests(strict: bool) -> Result<Done> {
+    let mut done = Done::default();
+    for binary in test_binaries::all()?
+        .iter()
+        .filter(|binary| !binary.is_kernel_tests())
+    {
+        let mut command = binary.command();
+        command.envs(kernels::strictness(strict));
+        done.add(follow(&label(binary), &mut command));
+    }
+    Ok(done)
+}
+
+fn doc_tests(_: bool) -> Result<Done> {
+    let mut command = process::cargo();
+    command.args([
+        "test",
+        "--workspace",
+        "--exclude",
+        "agent-ebpf",
+        "--doc",
+        "--no-fail-fast",
+    ]);
+    let mut done = Done::default();
+    done.add(follow("doc tests", command.current_dir(paths::root()?)));
+    Ok(done)
+}
+
+fn label(binary: &TestBinary) -> String {
+    if binary.package == binary.target {
+        return binary.package.clone();
+    }
+    format!("{} {}", binary.package, binary.target)
+}
+
+/// Runs one test binary; says its counts, and all that it said if it went wrong.
+fn follow(label: &str, command: &mut Command) -> (Tally, Option<String>) {
+    let on_test = |test: &Test, _| {
+        if test.outcome == Outcome::Failed {
+            println!("  FAILED {}", test.name);
+        }
+    };
+    let watched = match watch::tests(command, LIMIT, |_| Ok(()), on_test) {
+        Ok(watched) => watched,
+        Err(error) => return (Tally::default(), Some(format!("{label}: {error:#}"))),
+    };
+    let problem = watched.exit_problem().or_else(|| watched.problem());
+    println!("{label:<28} {}", watched.tally);
+    if problem.is_some() {
+        println!("{}", watched.lines.join("\n"));
+    }
+    (
+        watched.tally,
+        problem.map(|problem| format!("{label}: {problem}")),
+    )
+}
+
+fn kernel(name: &str, strict: bool) -> Result<Done> {
+    if name != kernels::RUNNING {
+        setup::for_guests()?;
+    }
+    let binary = test_binaries::kernel_tests()?;
+    let run = kernels::on(
+        name,
+        &Plan {
+            binary: &binary,
+            filter: None,
+            strict,
+        },
+    )?;
+    let mut done = Done::default();
+    done.add((run.tally, run.problem));
+    Ok(done)
+}
