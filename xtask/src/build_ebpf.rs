@@ -11,7 +11,11 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, S
 use crate::{paths, process, setup};
 
 const PACKAGE: &str = "agent-ebpf";
-const BINARY: &str = "podledger-bpf";
+/// Each binary and the object it becomes: the product's, then what `e2e-bench` compares it with.
+const BINARIES: [(&str, &str); 2] = [
+    ("podledger-bpf", "podledger.bpf.o"),
+    ("podledger-bench", "bench.bpf.o"),
+];
 const TARGET: &str = "bpfel-unknown-none";
 const INSTRUCTION_BYTES: u64 = 8;
 
@@ -36,7 +40,10 @@ pub(crate) fn build(log: bool) -> Result<PathBuf> {
         command.args(["--features", "log"]);
     }
     process::run(&mut command)?;
-    publish(&build_folder()?.join(TARGET).join("release").join(BINARY))
+    let built = build_folder()?.join(TARGET).join("release");
+    let [product, bench] = BINARIES.map(|(binary, object)| publish(&built.join(binary), object));
+    bench?;
+    product
 }
 
 /// A cargo command (`build`, `clippy`) for the kernel target.
@@ -44,7 +51,7 @@ pub(crate) fn cargo(command: &str) -> Result<Command> {
     let mut cargo = process::clean_cargo();
     cargo
         .arg(command)
-        .args(["--package", PACKAGE, "--bin", BINARY, "--release"]);
+        .args(["--package", PACKAGE, "--bins", "--release"]);
     cargo.args(["--target", TARGET, "-Zbuild-std=core"]);
     cargo.arg("--target-dir").arg(build_folder()?);
     cargo.current_dir(paths::root()?);
@@ -77,8 +84,8 @@ fn build_folder() -> Result<PathBuf> {
 }
 
 /// Copies the object to where the agent's build looks, touching it only if it changed.
-fn publish(built: &Path) -> Result<PathBuf> {
-    let object = paths::target()?.join("bpf/podledger.bpf.o");
+fn publish(built: &Path, name: &str) -> Result<PathBuf> {
+    let object = paths::target()?.join("bpf").join(name);
     let bytes = fs::read(built).with_context(|| format!("reading {}", built.display()))?;
     if fs::read(&object).is_ok_and(|published| published == bytes) {
         return Ok(object);

@@ -318,3 +318,12 @@ pub fn coarse_resolution(resolution: &mut libc::timespec) {
     // SAFETY: a valid pointer; this clock exists on every Linux.
     unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, resolution) };
 }
+
+/// Gives freed memory back to the system. The allocator would keep it for this process's life.
+pub fn return_free_memory() {
+    // SAFETY: touches the allocator's own free lists only.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
