@@ -34,11 +34,19 @@ pub struct Kernel {
     pub(super) records: Records,
     sources: Sources,
     gap: Option<Gap>,
+    incarnation: Incarnation,
     verifier: Vec<(&'static str, u32)>,
     program_ids: Vec<(&'static str, u32)>,
     /// Links that end with this process, when nothing is pinned.
     _links: Vec<FdLink>,
     _pins: Option<Pins>,
+}
+
+/// One life of the counters: from the maps' creation to their removal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Incarnation {
+    pub(super) number: u32,
+    pub(super) is_new: bool,
 }
 
 /// The rings.
@@ -84,6 +92,9 @@ impl Kernel {
         };
         let mut attached = Attached::new(options, pins.as_ref(), version);
         attached.attach_all(&mut ebpf);
+        let incarnation = maps
+            .incarnation()
+            .map_err(map_error("numbering the counters"))?;
         activate(&maps, version).map_err(map_error("activating the programs"))?;
         if let Some(pins) = &pins {
             pins.remove_other_links(version)?;
@@ -119,6 +130,16 @@ impl Kernel {
     /// What an earlier agent's counters held and this one could not take over.
     pub fn gap(&self) -> Option<&Gap> {
         self.gap.as_ref()
+    }
+
+    /// Number drawn when these counters began; a baseline of others means nothing for them.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation.number
+    }
+
+    /// Whether an earlier agent's counters go on.
+    pub fn took_over(&self) -> bool {
+        !self.incarnation.is_new
     }
 
     /// Instructions that the verifier walked, by program.

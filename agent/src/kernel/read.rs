@@ -7,7 +7,7 @@ use std::{
 };
 
 use agent_common::{
-    control::CONTROL_WINDOW,
+    control::{CONTROL_INCARNATION, CONTROL_WINDOW},
     cpu::{CpuTotals, CpuUsage},
     loss::LOSSES,
     network::{CLASSES, MAX_SHARDS, NetworkTotals, NetworkUsage, Traffic, key_cgroup, network_key},
@@ -19,7 +19,7 @@ use aya::{
 
 use super::{
     CgroupEvent, Kernel, KernelError, OomEvent, RecordError,
-    load::{cpus, map_error, owned},
+    load::{Incarnation, cpus, map_error, owned},
     sys::{self, BatchBuffer},
 };
 
@@ -124,6 +124,25 @@ impl Maps {
         let value = sys::look_up::<u32>(control, &cell)?.unwrap_or_default();
         sys::update(control, &cell, &value.wrapping_add(1))?;
         Ok(value)
+    }
+
+    /// The number of these counters, drawn now if they are new.
+    pub(super) fn incarnation(&self) -> io::Result<Incarnation> {
+        let control = self.fd("CONTROL");
+        let known = sys::look_up::<u32>(control, &CONTROL_INCARNATION)?.unwrap_or_default();
+        if known != 0 {
+            return Ok(Incarnation {
+                number: known,
+                is_new: false,
+            });
+        }
+        // Two lives begin at different nanoseconds of one boot; the boot is told apart elsewhere.
+        let number = (sys::boot_ns() as u32) | 1;
+        sys::update(control, &CONTROL_INCARNATION, &number)?;
+        Ok(Incarnation {
+            number,
+            is_new: true,
+        })
     }
 
     fn read(&mut self) -> io::Result<Snapshot> {
