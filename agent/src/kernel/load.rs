@@ -115,6 +115,7 @@ impl Kernel {
             records,
             sources,
             gap,
+            incarnation,
             verifier,
             program_ids,
             _links: links,
