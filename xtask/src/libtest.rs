@@ -32,6 +32,8 @@ impl Closing {
 /// What one line meant.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event {
+    /// The first test begins.
+    Started,
     Finished(Test),
     Closed(Closing),
     Text,
@@ -48,6 +50,9 @@ impl Parser {
     pub(crate) fn line(&mut self, line: &str) -> Event {
         if let Some(closing) = line.strip_prefix("test result: ").and_then(closing) {
             return Event::Closed(closing);
+        }
+        if line.starts_with("running ") {
+            return Event::Started;
         }
         let started = line
             .strip_prefix("test ")
@@ -185,6 +190,11 @@ mod tests {
             skipped("no root ... here")
         );
         assert_eq!(parser.line("test a ... ignored"), skipped(""));
+    }
+
+    #[test]
+    fn finds_the_start() {
+        assert_eq!(Parser::default().line("running 2 tests"), Event::Started);
     }
 
     #[test]

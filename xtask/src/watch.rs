@@ -54,18 +54,15 @@ impl Watched {
         }
     }
 
-    fn take(&mut self, line: String) -> Option<Test> {
+    fn take(&mut self, line: String) -> Event {
         let event = self.parser.line(&line);
         self.lines.push(line);
-        match event {
-            Event::Finished(test) => {
-                self.tally.add(test.clone());
-                return Some(test);
-            }
-            Event::Closed(closing) => self.closing.get_or_insert_default().merge(&closing),
-            Event::Text => {}
+        match &event {
+            Event::Finished(test) => self.tally.add(test.clone()),
+            Event::Closed(closing) => self.closing.get_or_insert_default().merge(closing),
+            Event::Started | Event::Text => {}
         }
-        None
+        event
     }
 }
 
@@ -90,10 +87,13 @@ pub(crate) fn tests(
             Err(RecvTimeoutError::Disconnected) => break,
         };
         on_line(&line)?;
-        if let Some(test) = watched.take(line) {
-            on_test(&test, since.elapsed());
-            since = Instant::now();
+        match watched.take(line) {
+            Event::Finished(test) => on_test(&test, since.elapsed()),
+            // Until here a guest was booting.
+            Event::Started => {}
+            Event::Closed(_) | Event::Text => continue,
         }
+        since = Instant::now();
     }
     watched.status = Some(child.0.wait().context("waiting for the child")?);
     Ok(watched)

@@ -1,6 +1,6 @@
 //! The two logs of a run, kept under `target/kernels`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -19,18 +19,25 @@ pub(super) struct Logs {
     pub(super) tests: PathBuf,
     /// What the kernel and standard error said.
     pub(super) messages: PathBuf,
+    /// Held so that a second run on this kernel waits: it would write the same files.
+    _lock: File,
 }
 
 impl Logs {
     pub(super) fn of(kernel: &str) -> Result<Self> {
         let folder = paths::target()?.join("kernels");
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        let lock = folder.join(format!("{kernel}.lock"));
+        let lock = File::create(&lock).with_context(|| format!("creating {}", lock.display()))?;
+        lock.lock()
+            .context("waiting for another run on this kernel")?;
         let tests = folder.join(format!("{kernel}.log"));
         let messages = folder.join(format!("{kernel}.messages.log"));
         Ok(Self {
             folder,
             tests,
             messages,
+            _lock: lock,
         })
     }
 

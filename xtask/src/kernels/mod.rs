@@ -55,7 +55,9 @@ pub(crate) struct KernelRun {
 
 /// Builds the tests and runs them on every kernel that was asked for.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::for_guests()?;
+    if args.kernel.as_deref() != Some(RUNNING) {
+        setup::for_guests()?;
+    }
     build_ebpf::build(false)?;
     let binary = test_binaries::kernel_tests()?;
     let strict = std::env::var(REQUIRE_ALL).is_ok_and(|value| value == "1");
@@ -87,12 +89,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Runs the tests on one kernel. One kernel after the other: they measure time.
 pub(crate) fn on(kernel: &str, plan: &Plan) -> Result<KernelRun> {
     let logs = Logs::of(kernel)?;
-    let run = match kernel_images::ALL
-        .iter()
-        .find(|image| image.version == kernel)
-    {
-        Some(image) => in_guest(image, plan, &logs)?,
-        None => on_running_kernel(plan, &logs)?,
+    let run = if kernel == RUNNING {
+        on_running_kernel(plan, &logs)?
+    } else {
+        in_guest(KernelImage::of(kernel)?, plan, &logs)?
     };
     for note in logs.notes() {
         println!("{kernel:<8} {note}");

@@ -36,6 +36,12 @@ pub(crate) const ALL: &[KernelImage] = &[
 ];
 
 impl KernelImage {
+    /// The image of a version that [`ALL`] has.
+    pub(crate) fn of(version: &str) -> Result<&'static Self> {
+        let found = ALL.iter().find(|image| image.version == version);
+        found.with_context(|| format!("there is no image of kernel {version}"))
+    }
+
     /// The compressed kernel to boot.
     pub(crate) fn boot_file(&self) -> Result<PathBuf> {
         only_entry(&self.folder()?.join("boot"), "vmlinuz-")

@@ -60,10 +60,10 @@ impl Tree {
         let names = process::output(git.current_dir(paths::root()?))?;
         let root = paths::root()?;
         let names = names.split('\0').filter(|name| !name.is_empty());
-        // A file that was deleted and not yet staged is still listed.
+        // A file that was deleted and not yet staged is still listed, and so is a link to a folder.
         Ok(Self {
             files: names
-                .filter(|name| root.join(name).exists())
+                .filter(|name| root.join(name).is_file())
                 .map(str::to_owned)
                 .collect(),
         })
