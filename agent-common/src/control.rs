@@ -43,6 +43,10 @@ pub struct Offsets {
     pub signal_maxrss: u32,
     /// `task_struct.tgid`
     pub task_tgid: u32,
+    /// `task_struct.group_leader`
+    pub task_group_leader: u32,
+    /// `task_struct.comm`
+    pub task_comm: u32,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 48);
+const _: () = assert!(size_of::<Offsets>() == 56);

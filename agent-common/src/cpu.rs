@@ -14,6 +14,10 @@ pub const SLOT_NS_MASK: u64 = (1 << SLOT_NS_BITS) - 1;
 pub const PEAK_NS_BITS: u32 = 48;
 /// The nanoseconds of a peak.
 pub const PEAK_NS_MASK: u64 = (1 << PEAK_NS_BITS) - 1;
+/// Bits of `last_slot` that hold the slot's number; the bits above hold the number of the row window.
+pub const LAST_SLOT_BITS: u32 = 48;
+/// The slot's number in `last_slot`.
+pub const LAST_SLOT_MASK: u64 = (1 << LAST_SLOT_BITS) - 1;
 /// Buckets of the histogram of windows.
 pub const HISTOGRAM_BUCKETS: usize = 32;
 /// Nanoseconds in a window under which it falls into bucket 0: 2^20, a hundredth of a core.
@@ -25,7 +29,9 @@ pub const HISTOGRAM_FIRST_SHIFT: u32 = 20;
 pub struct CpuUsage {
     /// All CPU time since the first event, the very time that feeds `cpu.stat`.
     pub run_ns: u64,
-    /// Number of the newest slot that was written to.
+    /// Number of the newest slot that was written to, below [`LAST_SLOT_BITS`]; above, the number
+    /// of the row window in which it was opened. A burst is closed by the next event only, which may
+    /// come minutes later: its peak belongs to the row window in which it happened.
     pub last_slot: u64,
     /// Highest closed window: number of the row window above [`PEAK_NS_BITS`], nanoseconds below.
     /// Two cells, for even and odd row windows, so that the one being read is not overwritten.

@@ -35,7 +35,7 @@ pub struct OomRecord {
     pub cgroup_id: u64,
     /// Peak resident memory of the process, in pages.
     pub peak_rss_pages: u64,
-    /// Name of the victim's last thread.
+    /// Name of the process: that of its first thread, which may have ended long before the others.
     pub comm: [u8; COMM_BYTES],
 }
 

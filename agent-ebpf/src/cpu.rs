@@ -5,8 +5,8 @@
 use agent_common::{
     control::CONTROL_WINDOW,
     cpu::{
-        CpuUsage, HISTOGRAM_BUCKETS, PEAK_NS_BITS, RING_SLOTS, SLOT_NS_BITS, WINDOW_SLOTS,
-        histogram_bucket, slot_ns, slot_tag,
+        CpuUsage, HISTOGRAM_BUCKETS, LAST_SLOT_BITS, LAST_SLOT_MASK, PEAK_NS_BITS, RING_SLOTS,
+        SLOT_NS_BITS, WINDOW_SLOTS, histogram_bucket, slot_ns, slot_tag,
     },
     loss::LOSS_CPU_FULL,
 };
@@ -94,13 +94,17 @@ fn charge_account(account: *mut CpuUsage, run_ns: u64) {
 /// and those up to four later ones that still reach back to it. Only the first can be a peak.
 #[inline(always)]
 fn close_windows(account: *mut CpuUsage, slot: u64, overwritten: u64) {
+    let row_window = u64::from(control(CONTROL_WINDOW) as u16);
+    let opened = (row_window << LAST_SLOT_BITS) | slot;
     // SAFETY: fields of a live value.
     let (last, slots) = unsafe {
         (
-            atomic::swap(&raw mut (*account).last_slot, slot),
+            atomic::swap(&raw mut (*account).last_slot, opened),
             (&raw const (*account).slots).cast::<u64>(),
         )
     };
+    let last_row_window = last >> LAST_SLOT_BITS;
+    let last = last & LAST_SLOT_MASK;
     let elapsed = slot.wrapping_sub(last);
     if last == 0 || elapsed == 0 || elapsed > 1 << 32 {
         return;
@@ -120,7 +124,11 @@ fn close_windows(account: *mut CpuUsage, slot: u64, overwritten: u64) {
             count_window(account, window_ns);
         }
     }
-    raise_peak(account, window_ns);
+    raise_peak(account, last_row_window, window_ns);
+    // A window at the border of two row windows may have grown after the reader had looked at it.
+    if row_window != last_row_window && elapsed <= WINDOW_SLOTS {
+        raise_peak(account, row_window, window_ns);
+    }
 }
 
 #[inline(always)]
@@ -131,8 +139,7 @@ fn count_window(account: *mut CpuUsage, window_ns: u64) {
 }
 
 #[inline(always)]
-fn raise_peak(account: *mut CpuUsage, window_ns: u64) {
-    let row_window = u64::from(control(CONTROL_WINDOW));
+fn raise_peak(account: *mut CpuUsage, row_window: u64, window_ns: u64) {
     let peak = (row_window << PEAK_NS_BITS) | window_ns;
     // SAFETY: a field of a live value, the index is 0 or 1.
     let cell = unsafe {

@@ -30,6 +30,8 @@ static OFFSETS: Offsets = Offsets {
     signal_live: 0,
     signal_maxrss: 0,
     task_tgid: 0,
+    task_group_leader: 0,
+    task_comm: 0,
 };
 
 /// Reads one of the statics above as the loader set it.

@@ -7,8 +7,8 @@ use agent_common::{
 };
 use aya_ebpf::{
     helpers::{
-        bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid,
-        bpf_ktime_get_boot_ns, bpf_probe_read_kernel,
+        bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns,
+        bpf_probe_read_kernel,
     },
     macros::{btf_tracepoint, raw_tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext},
@@ -81,22 +81,26 @@ pub fn oom_exit(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// The record of the exiting thread's process, from now on under the process's id.
+/// The record of the exiting thread's process, from now on under the process's id. Of several
+/// marked threads of one process the first to exit gives the record, the others' are dropped.
 #[inline(always)]
 fn victim(tid: u32, pid: u32) -> Option<OomRecord> {
     // SAFETY: entries are not reused while a program runs (NO_PREALLOC).
+    let of_thread = unsafe { OOM_VICTIMS.get(tid) }.copied();
+    if tid == pid {
+        return of_thread;
+    }
+    if of_thread.is_some() {
+        let _ = OOM_VICTIMS.remove(tid);
+    }
+    // SAFETY: as above.
     if let Some(record) = unsafe { OOM_VICTIMS.get(pid) } {
         return Some(*record);
     }
-    if tid == pid {
-        return None;
-    }
-    // SAFETY: as above.
-    let record = unsafe { *OOM_VICTIMS.get(tid)? };
+    let record = of_thread?;
     if OOM_VICTIMS.insert(pid, &record, 0).is_err() {
         lose(LOSS_OOM_VICTIMS);
     }
-    let _ = OOM_VICTIMS.remove(tid);
     Some(record)
 }
 
@@ -115,10 +119,12 @@ unsafe fn complete(task: *const u8, pid: u32, mut record: OomRecord) {
         record.exit_code = field(task, offset!(task_exit_code));
         record.exited_ns = bpf_ktime_get_boot_ns();
         record.cgroup_id = bpf_get_current_cgroup_id();
+        let leader: *const u8 = field(task, offset!(task_group_leader));
+        record.comm =
+            bpf_probe_read_kernel(leader.add(offset!(task_comm)).cast()).unwrap_or_default();
     }
     record.kind = OOM_EXITED;
     record.pid = pid;
-    record.comm = bpf_get_current_comm().unwrap_or_default();
     tell(&record);
 }
 

@@ -53,6 +53,8 @@ fn offsets(btf: &Btf<'_>) -> Result<Offsets, BtfError> {
         signal_live: btf.offset("signal_struct", "live")?,
         signal_maxrss: btf.offset("signal_struct", "maxrss")?,
         task_tgid: btf.offset("task_struct", "tgid")?,
+        task_group_leader: btf.offset("task_struct", "group_leader")?,
+        task_comm: btf.offset("task_struct", "comm")?,
     })
 }
 
