@@ -2,4 +2,21 @@
 //! differenced into rows and written out. A module imports only what stands before it.
 
 pub mod cgroups;
+pub mod host;
+pub mod join;
 pub mod kernel;
+
+/// An error and everything that led to it, on one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        source = inner.source();
+    }
+    text
+}

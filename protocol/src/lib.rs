@@ -12,13 +12,16 @@ use serde::Serialize;
 pub use event::{Event, EventKind};
 pub use pod_network::{NetworkClass, PodNetwork};
 pub use pod_usage::{Closing, PodUsage};
-pub use reconcile::{Reconcile, Balance};
+pub use reconcile::{Balance, Reconcile};
 pub use time::Timestamp;
 
 /// A row of any table; as JSON it tells its table first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "table", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "rows are made, written and dropped one by one")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "rows are made, written and dropped one by one"
+)]
 pub enum Row {
     /// A workload in one window.
     PodUsage(PodUsage),

@@ -169,8 +169,13 @@ mod tests {
         let mut rest = json.as_str();
         for column in PUBLISHED {
             let name = format!("\"{column}\":");
-            let at = rest.find(&name).unwrap_or_else(|| panic!("{column} is missing or misplaced"));
-            assert!(!rest[..at].contains("window_start"), "{column} comes after our columns");
+            let at = rest
+                .find(&name)
+                .unwrap_or_else(|| panic!("{column} is missing or misplaced"));
+            assert!(
+                !rest[..at].contains("window_start"),
+                "{column} comes after our columns"
+            );
             rest = &rest[at + name.len()..];
         }
     }

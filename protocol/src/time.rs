@@ -14,13 +14,19 @@ pub struct Timestamp {
 impl Timestamp {
     /// This time; before 1970 counts as 1970.
     pub fn from_system(time: SystemTime) -> Self {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { unix_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX) }
+        let since = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            unix_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        }
     }
 
     /// This much later or, negative, earlier.
     pub fn plus_us(self, us: i64) -> Self {
-        Self { unix_us: self.unix_us.saturating_add(us) }
+        Self {
+            unix_us: self.unix_us.saturating_add(us),
+        }
     }
 }
 
@@ -44,8 +50,13 @@ mod tests {
 
     #[test]
     fn times_are_written_in_utc_with_microseconds() {
-        let time = Timestamp { unix_us: 1_700_000_000_123_456 };
+        let time = Timestamp {
+            unix_us: 1_700_000_000_123_456,
+        };
         assert_eq!(time.to_string(), "2023-11-14T22:13:20.123456Z");
-        assert_eq!(Timestamp { unix_us: -5 }.to_string(), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(
+            Timestamp { unix_us: -5 }.to_string(),
+            "1970-01-01T00:00:00.000000Z"
+        );
     }
 }

@@ -2,12 +2,13 @@
 //! the same binary inside guests with other kernels.
 
 mod basics;
+mod restart;
 
 use std::process::ExitCode;
 
 use e2e::{harness, process};
 
 fn main() -> ExitCode {
-    process::run_as_workload(&[basics::WORKLOADS].concat());
-    harness::run([basics::TESTS].concat())
+    process::run_as_workload(&[basics::WORKLOADS, restart::WORKLOADS].concat());
+    harness::run([basics::TESTS, restart::TESTS].concat())
 }

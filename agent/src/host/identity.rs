@@ -1,0 +1,43 @@
+//! Who writes the rows: node, boot and this start of the agent.
+
+use std::{env, fs, io::Read as _};
+
+use protocol::Origin;
+
+/// The origin of this start's rows, `seq` 0.
+pub fn origin() -> Origin {
+    let node = env::var("NODE_NAME")
+        .ok()
+        .or_else(|| read("/proc/sys/kernel/hostname"));
+    Origin {
+        cluster_id: env::var("CLUSTER_NAME").unwrap_or_else(|_| "local".to_owned()),
+        node_name: node.unwrap_or_else(|| "localhost".to_owned()),
+        boot_id: boot_id(),
+        epoch: epoch(),
+        seq: 0,
+    }
+}
+
+/// The kernel's name for this boot.
+pub fn boot_id() -> String {
+    read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
+/// 128 random bits in hexadecimal.
+fn epoch() -> String {
+    let mut bytes = [0_u8; 16];
+    let filled = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    if filled.is_err() {
+        // Without the device: a uuid has enough random bits to be unlike any other.
+        return read("/proc/sys/kernel/random/uuid")
+            .unwrap_or_default()
+            .replace('-', "");
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
+}

@@ -1,0 +1,203 @@
+//! Turns one cgroup's difference into its rows.
+
+use protocol::{Closing, NetworkClass, Origin, PodNetwork, PodUsage, Row, Timestamp};
+
+use super::{account::Account, balance::signed, counters::Counters, cpu_windows};
+use crate::{
+    cgroups::CpuStat,
+    kernel::{Source, SourceState, Sources},
+};
+
+/// Id under which packets without a socket's cgroup are counted.
+const NO_CGROUP: u64 = 0;
+
+/// The window that rows are made for.
+#[derive(Clone, Debug)]
+pub struct Window<'a> {
+    /// Who writes.
+    pub origin: &'a Origin,
+    /// Start.
+    pub start: Timestamp,
+    /// End.
+    pub end: Timestamp,
+    /// Length on the boot clock.
+    pub length_ns: u64,
+    /// Number that the kernel's peaks carry.
+    pub row_window: u32,
+    /// Kernel records lost in it.
+    pub lost_events: u64,
+    /// Which sources run.
+    pub sources: &'a Sources,
+}
+
+/// The rows of one cgroup.
+pub fn rows(
+    window: &Window<'_>,
+    id: u64,
+    account: &Account,
+    stat: Option<CpuStat>,
+    (unreported, closing): (&Counters, Option<Closing>),
+) -> Vec<Row> {
+    let mut usage = blank(window, Some(id));
+    (usage.pod_id, usage.workload_kind) = identity(id, account.path.as_deref());
+    usage.workload = Some(usage.pod_id.clone());
+    usage.is_final = closing == Some(Closing::Final);
+    usage.closing = closing;
+    fill_cpu(&mut usage, window, account, unreported);
+    fill_throttling(&mut usage, account.stat, stat);
+    fill_network(&mut usage, window.sources, &account.current, unreported);
+    if window.sources.is_active(Source::Oom) {
+        usage.oom_kills = Some(signed(account.oom_kills));
+    }
+    let network: Vec<Row> = NetworkClass::ALL
+        .into_iter()
+        .zip(&unreported.network)
+        .filter(|(_, traffic)| **traffic != [0; 4])
+        .map(|(class, traffic)| class_row(window, &usage, class, traffic))
+        .collect();
+    std::iter::once(Row::PodUsage(usage))
+        .chain(network)
+        .collect()
+}
+
+/// The row of everything that no account could take.
+pub fn unattributed(window: &Window<'_>, lost: &[u64; 5]) -> Row {
+    let mut usage = blank(window, None);
+    "unattributed".clone_into(&mut usage.pod_id);
+    usage.workload_kind = Some("unattributed".to_owned());
+    usage.workload = Some("unattributed".to_owned());
+    usage.cpu_seconds = Some(seconds(lost[0]));
+    usage.net_tx_bytes_delta = Some(signed(lost[1]));
+    usage.net_tx_packets_delta = Some(signed(lost[2]));
+    usage.net_rx_bytes_delta = Some(signed(lost[3]));
+    usage.net_rx_packets_delta = Some(signed(lost[4]));
+    Row::PodUsage(usage)
+}
+
+/// State of each source, as rows tell it.
+pub fn source_states(sources: &Sources) -> Vec<String> {
+    let state = |source, state: &SourceState| match state {
+        SourceState::Active => "kernel",
+        SourceState::Off => "off",
+        SourceState::Absent(_) if source == Source::Cpu => "cpu.stat",
+        SourceState::Absent(_) => "absent",
+    };
+    sources
+        .iter()
+        .map(|(source, found)| format!("{source}={}", state(source, found)))
+        .collect()
+}
+
+fn blank(window: &Window<'_>, id: Option<u64>) -> PodUsage {
+    let origin = window.origin;
+    PodUsage {
+        timestamp: window.end,
+        window_start: window.start,
+        window_end: window.end,
+        cluster_id: origin.cluster_id.clone(),
+        node_name: origin.node_name.clone(),
+        boot_id: origin.boot_id.clone(),
+        epoch: origin.epoch.clone(),
+        seq: signed(origin.seq),
+        cgroup_id: id.map(signed),
+        lost_events: signed(window.lost_events),
+        sources: source_states(window.sources),
+        ..PodUsage::default()
+    }
+}
+
+/// Name and kind of a cgroup. Without a path the id is all there is.
+fn identity(id: u64, path: Option<&str>) -> (String, Option<String>) {
+    match path {
+        _ if id == NO_CGROUP => ("kernel".to_owned(), Some("kernel".to_owned())),
+        Some(path) => {
+            let kind = [".service", ".scope", ".slice"]
+                .into_iter()
+                .find(|end| path.ends_with(end));
+            (
+                path.to_owned(),
+                Some(kind.map_or("cgroup", |end| &end[1..]).to_owned()),
+            )
+        }
+        None => (format!("cgroup:{id}"), Some("cgroup".to_owned())),
+    }
+}
+
+fn fill_cpu(usage: &mut PodUsage, window: &Window<'_>, account: &Account, unreported: &Counters) {
+    if window.sources.state(Source::Cpu) == &SourceState::Off {
+        return;
+    }
+    let length = seconds(window.length_ns);
+    usage.cpu_seconds = Some(seconds(unreported.run_ns));
+    usage.cpu_usage_cores = (length > 0.0).then(|| seconds(unreported.run_ns) / length);
+    if !window.sources.is_active(Source::Cpu) {
+        // Files tell totals only.
+        return;
+    }
+    let peak_ns = account
+        .cpu
+        .as_ref()
+        .filter(|_| unreported.run_ns > 0)
+        .map_or(0, |cpu| cpu_windows::peak_ns(cpu, window.row_window));
+    usage.cpu_peak_cores = Some(cpu_windows::cores(peak_ns));
+    let p99_ns = cpu_windows::quantile_ns(&unreported.histogram, window.length_ns, 0.99);
+    usage.cpu_p99_cores = Some(cpu_windows::cores(p99_ns.min(peak_ns)));
+}
+
+/// Throttling between two readings of `cpu.stat`, where the cpu controller is on.
+fn fill_throttling(usage: &mut PodUsage, before: Option<CpuStat>, now: Option<CpuStat>) {
+    let (Some(before), Some(now)) = (before, now) else {
+        return;
+    };
+    let difference =
+        |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before.unwrap_or(0)));
+    usage.cpu_throttled_seconds =
+        difference(now.throttled_usec, before.throttled_usec).map(|usec| seconds(usec * 1000));
+    usage.cpu_throttled_periods =
+        difference(now.throttled_periods, before.throttled_periods).map(signed);
+    usage.cpu_burst_periods = difference(now.burst_periods, before.burst_periods).map(signed);
+}
+
+fn fill_network(usage: &mut PodUsage, sources: &Sources, total: &Counters, unreported: &Counters) {
+    if !sources.is_active(Source::Network) {
+        return;
+    }
+    let [tx_bytes, _, rx_bytes, _] = total.traffic().map(signed);
+    (usage.net_tx_bytes, usage.net_rx_bytes) = (Some(tx_bytes), Some(rx_bytes));
+    let [tx_bytes, tx_packets, rx_bytes, rx_packets] = unreported.traffic().map(signed);
+    usage.net_tx_bytes_delta = Some(tx_bytes);
+    usage.net_tx_packets_delta = Some(tx_packets);
+    usage.net_rx_bytes_delta = Some(rx_bytes);
+    usage.net_rx_packets_delta = Some(rx_packets);
+}
+
+fn class_row(
+    window: &Window<'_>,
+    usage: &PodUsage,
+    class: NetworkClass,
+    traffic: &[u64; 4],
+) -> Row {
+    let [
+        tx_bytes_delta,
+        tx_packets_delta,
+        rx_bytes_delta,
+        rx_packets_delta,
+    ] = traffic.map(signed);
+    Row::PodNetwork(PodNetwork {
+        timestamp: window.end,
+        pod_id: usage.pod_id.clone(),
+        class,
+        window_start: window.start,
+        window_end: window.end,
+        tx_bytes_delta,
+        tx_packets_delta,
+        rx_bytes_delta,
+        rx_packets_delta,
+        cgroup_id: usage.cgroup_id,
+        origin: window.origin.clone(),
+    })
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

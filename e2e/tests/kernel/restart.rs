@@ -1,0 +1,471 @@
+//! The agent killed, replaced and removed while workloads run: nothing lost, nothing twice.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    net::{Ipv4Addr, UdpSocket},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use agent::{
+    host::{Host, Settings, output},
+    kernel::{self, Kernel, Options, PROGRAMS, Snapshot, Source},
+};
+use anyhow::{Context as _, Result, ensure};
+use e2e::{
+    cgroup::TestCgroup,
+    harness::{Test, say},
+    process::{Running, Workload},
+};
+use serde_json::Value;
+
+use crate::basics::options;
+
+/// Window of the agents in these tests.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// How long an agent may take from its start to its first row, on an emulated CPU too.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// CPU time in rows against `cpu.stat`.
+const CPU_TOLERANCE: f64 = 0.001;
+
+pub(crate) const WORKLOADS: &[Workload] = &[
+    ("agent", agent_workload),
+    ("unprivileged-agent", unprivileged),
+    ("mixed", mixed),
+];
+pub(crate) const TESTS: &[Test] = &[
+    Test {
+        name: "restart_kill_9_loses_nothing",
+        needs: &[],
+        run: kill_9,
+    },
+    Test {
+        name: "restart_upgrade_under_load_is_exact",
+        needs: &[],
+        run: upgrade,
+    },
+    Test {
+        name: "restart_other_layout_is_a_gap",
+        needs: &[],
+        run: other_layout,
+    },
+    Test {
+        name: "restart_other_shape_is_a_gap",
+        needs: &[],
+        run: other_shape,
+    },
+    Test {
+        name: "restart_second_agent_is_refused",
+        needs: &[],
+        run: second_agent,
+    },
+    Test {
+        name: "restart_uninstall_leaves_nothing",
+        needs: &[],
+        run: uninstall,
+    },
+    Test {
+        name: "load_beside_others_programs",
+        needs: &[],
+        run: beside_others,
+    },
+    Test {
+        name: "load_without_privileges_tells_what_is_missing",
+        needs: &[],
+        run: no_privileges,
+    },
+];
+
+/// Pins and state of a test's own, removed with it.
+struct Places {
+    pins: PathBuf,
+    state: PathBuf,
+}
+
+impl Places {
+    fn new(label: &str) -> Self {
+        let name = format!("podledger-test-{}-{label}", std::process::id());
+        Self {
+            pins: Path::new("/sys/fs/bpf").join(&name),
+            state: std::env::temp_dir().join(name),
+        }
+    }
+
+    fn options(&self) -> Result<Options> {
+        let mut options = options()?;
+        options.pins = Some(self.pins.clone());
+        Ok(options)
+    }
+
+    fn start_agent(&self, cgroup: &TestCgroup) -> Result<Running> {
+        let (pins, state) = (
+            self.pins.display().to_string(),
+            self.state.display().to_string(),
+        );
+        Running::start(cgroup, None, "agent", &[&pins, &state])
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        if let Err(error) = kernel::uninstall(&self.pins) {
+            say(&format!("warning: {error:#}"));
+        }
+        drop(fs::remove_dir_all(&self.state));
+    }
+}
+
+/// The agent as a process: rows as JSON on standard output until it is killed.
+fn agent_workload(arguments: &[String]) -> Result<()> {
+    let [pins, state] = arguments else {
+        anyhow::bail!("usage: agent PINS STATE")
+    };
+    let mut kernel = options()?;
+    kernel.pins = Some(pins.into());
+    let settings = Settings {
+        kernel,
+        interval: INTERVAL,
+        state: Some(state.into()),
+    };
+    let mut host = Host::start(settings, say)?;
+    let mut stdout = std::io::stdout().lock();
+    let never = Arc::new(AtomicBool::new(false));
+    Ok(host.run(None, &never, |rows| output::write_json(&mut stdout, rows))?)
+}
+
+/// Burns CPU and sends datagrams to itself until its input ends; then says how many.
+fn mixed(_: &[String]) -> Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = socket.local_addr()?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        drop(std::io::stdin().read_line(&mut line));
+        flag.store(true, Ordering::Relaxed);
+    });
+    let mut sent = 0_u64;
+    let mut buffer = [0; 64];
+    while !ended.load(Ordering::Relaxed) {
+        // Each datagram is received before the next: none is dropped for want of buffer.
+        socket.send_to(&[7; 32], address)?;
+        socket.recv(&mut buffer)?;
+        sent += 1;
+        (0..500).for_each(|_| std::hint::spin_loop());
+    }
+    writeln!(std::io::stdout(), "{sent}")?;
+    Ok(())
+}
+
+/// One `pod_usage` row's figures.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    cpu_seconds: f64,
+    tx_packets: i64,
+    rx_packets: i64,
+}
+
+/// Sums the rows of `path`. A row that an agent wrote but did not live to note is written again by
+/// the next one, from the same start: the later one counts.
+fn sum_rows(rows: &[Value], path: &str) -> Result<Figures> {
+    let mut by_start: BTreeMap<String, Figures> = BTreeMap::new();
+    for row in rows
+        .iter()
+        .filter(|row| row["table"] == "pod_usage" && row["pod_id"] == path)
+    {
+        let figures = Figures {
+            cpu_seconds: row["cpu_seconds"].as_f64().context("a row without CPU")?,
+            tx_packets: row["net_tx_packets_delta"]
+                .as_i64()
+                .context("a row without packets")?,
+            rx_packets: row["net_rx_packets_delta"]
+                .as_i64()
+                .context("a row without packets")?,
+        };
+        ensure!(
+            figures.cpu_seconds >= 0.0 && figures.tx_packets >= 0,
+            "negative: {row}"
+        );
+        by_start.insert(row["window_start"].to_string(), figures);
+    }
+    Ok(by_start
+        .values()
+        .fold(Figures::default(), |sum, row| Figures {
+            cpu_seconds: sum.cpu_seconds + row.cpu_seconds,
+            tx_packets: sum.tx_packets + row.tx_packets,
+            rx_packets: sum.rx_packets + row.rx_packets,
+        }))
+}
+
+/// Reads rows until `enough`; those read.
+fn read_rows(agent: &mut Running, enough: impl Fn(&[Value]) -> bool) -> Result<Vec<Value>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut rows = Vec::new();
+    while !enough(&rows) {
+        ensure!(
+            Instant::now() < deadline,
+            "the agent's rows never came to that"
+        );
+        rows.push(serde_json::from_str(&agent.line()?).context("a row that is no JSON")?);
+    }
+    Ok(rows)
+}
+
+fn windows(rows: &[Value]) -> usize {
+    rows.iter()
+        .filter(|row| row["table"] == "reconcile")
+        .count()
+}
+
+fn kill_9() -> Result<()> {
+    let places = Places::new("kill");
+    let (work, agents) = (TestCgroup::new("work")?, TestCgroup::new("agents")?);
+    let mut rows = Vec::new();
+    // The first agent counts before the work begins.
+    let mut agent = places.start_agent(&agents)?;
+    rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 1)?);
+    let mut load = Running::start(&work, None, "mixed", &[])?;
+    for _ in 0..3 {
+        rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 3)?);
+        drop(agent);
+        agent = places.start_agent(&agents)?;
+    }
+    load.tell("end")?;
+    let sent: i64 = load.finish()?.parse()?;
+    // Two more windows hold the rest.
+    rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 3)?);
+    let truth = work.usage_ns()? as f64 / 1e9;
+    let sum = sum_rows(&rows, &work.path)?;
+    ensure!(
+        (sum.tx_packets, sum.rx_packets) == (sent, sent),
+        "{sum:?}, {sent} were sent"
+    );
+    ensure!(
+        (sum.cpu_seconds - truth).abs() <= truth * CPU_TOLERANCE,
+        "{sum:?}, cpu.stat {truth}"
+    );
+    ensure!(
+        !rows.iter().any(|row| row["kind"] == "gap"),
+        "a gap was told"
+    );
+    Ok(())
+}
+
+/// Swaps of the programs while packets and run time are counted.
+const SWAPS: u32 = 10;
+
+fn upgrade() -> Result<()> {
+    let places = Places::new("upgrade");
+    let work = TestCgroup::new("work")?;
+    let first = Kernel::start(&places.options()?)?;
+    ensure!(!first.took_over(), "new pins were taken for old ones");
+    drop(first);
+    let mut load = Running::start(&work, None, "mixed", &[])?;
+    for _ in 0..SWAPS {
+        let kernel = Kernel::start(&places.options()?)?;
+        ensure!(
+            kernel.took_over() && kernel.gap().is_none(),
+            "the counters began anew"
+        );
+    }
+    load.tell("end")?;
+    let sent: u64 = load.finish()?.parse()?;
+    let snapshot = Kernel::start(&places.options()?)?.read()?;
+    ensure!(
+        packets(&snapshot, work.id) == (sent, sent),
+        "{:?}, {sent} were sent",
+        packets(&snapshot, work.id)
+    );
+    let (counted, truth) = (
+        snapshot.cpu[&work.id].run_ns as f64,
+        work.usage_ns()? as f64,
+    );
+    ensure!(
+        (counted - truth).abs() <= truth * CPU_TOLERANCE,
+        "{counted} ns, cpu.stat {truth} ns"
+    );
+    Ok(())
+}
+
+fn packets(snapshot: &Snapshot, id: u64) -> (u64, u64) {
+    let classes = snapshot.network.get(&id).copied().unwrap_or_default();
+    classes.iter().fold((0, 0), |sum, class| {
+        (sum.0 + class.tx_packets, sum.1 + class.rx_packets)
+    })
+}
+
+fn other_layout() -> Result<()> {
+    let places = Places::new("layout");
+    drop(Kernel::start(&places.options()?)?);
+    let current = places.pins.join(format!("layout-{}", agent_common::LAYOUT));
+    fs::rename(&current, places.pins.join("layout-0")).context("making pins of another layout")?;
+    let kernel = Kernel::start(&places.options()?)?;
+    let gap = kernel.gap().context("no gap was told")?;
+    ensure!(gap.reason.contains("layout-0"), "{gap:?}");
+    ensure!(
+        !places.pins.join("layout-0").exists(),
+        "the old pins are still there"
+    );
+    ensure!(
+        !kernel.took_over(),
+        "counters of another layout were taken over"
+    );
+    Ok(())
+}
+
+fn other_shape() -> Result<()> {
+    let places = Places::new("shape");
+    let mut small = places.options()?;
+    small.max_accounts = Some(16);
+    drop(Kernel::start(&small)?);
+    small.max_accounts = Some(32);
+    let kernel = Kernel::start(&small)?;
+    let gap = kernel.gap().context("no gap was told")?;
+    ensure!(gap.reason.contains("another shape"), "{gap:?}");
+    Ok(())
+}
+
+fn second_agent() -> Result<()> {
+    let places = Places::new("second");
+    let first = Kernel::start(&places.options()?)?;
+    let error = Kernel::start(&places.options()?)
+        .err()
+        .context("a second agent was let in")?;
+    ensure!(
+        error.to_string().contains("another podledger-agent"),
+        "{error}"
+    );
+    drop(first);
+    Ok(())
+}
+
+/// How many of our programs the kernel holds.
+fn programs_loaded() -> usize {
+    aya::programs::loaded_programs()
+        .filter_map(Result::ok)
+        .filter(|info| {
+            PROGRAMS
+                .iter()
+                .any(|program| info.name_as_str() == Some(program.name))
+        })
+        .count()
+}
+
+fn uninstall() -> Result<()> {
+    let before = programs_loaded();
+    let places = Places::new("uninstall");
+    drop(Kernel::start(&places.options()?)?);
+    ensure!(
+        programs_loaded() > before,
+        "nothing counts after the agent's end"
+    );
+    ensure!(
+        kernel::uninstall(&places.pins)?,
+        "there was nothing to remove"
+    );
+    ensure!(!places.pins.exists(), "pins are left");
+    // The kernel frees programs after a grace period.
+    let deadline = Instant::now() + PATIENCE;
+    while programs_loaded() > before {
+        ensure!(
+            Instant::now() < deadline,
+            "{} programs are left",
+            programs_loaded() - before
+        );
+        std::thread::yield_now();
+    }
+    ensure!(
+        !kernel::uninstall(&places.pins)?,
+        "something was removed twice"
+    );
+    Ok(())
+}
+
+fn beside_others() -> Result<()> {
+    let work = TestCgroup::new("work")?;
+    let mut first = Kernel::start(&options()?)?;
+    let mut second = Kernel::start(&options()?)?;
+    let mut load = Running::start(&work, None, "mixed", &[])?;
+    load.tell("end")?;
+    let sent: u64 = load.finish()?.parse()?;
+    for kernel in [&mut first, &mut second] {
+        let counted = packets(&kernel.read()?, work.id);
+        ensure!(counted == (sent, sent), "{counted:?}, {sent} were sent");
+    }
+    drop(second);
+    let mut load = Running::start(&work, None, "mixed", &[])?;
+    load.tell("end")?;
+    let more: u64 = load.finish()?.parse()?;
+    let counted = packets(&first.read()?, work.id);
+    ensure!(
+        counted == (sent + more, sent + more),
+        "the first was displaced: {counted:?}"
+    );
+    Ok(())
+}
+
+/// The agent without any privilege: one window, then what it says of its sources.
+#[expect(unsafe_code, reason = "setresuid has no safe wrapper")]
+fn unprivileged(_: &[String]) -> Result<()> {
+    let settings = Settings {
+        kernel: options()?,
+        interval: INTERVAL,
+        state: None,
+    };
+    // SAFETY: no memory is involved.
+    let status = unsafe { libc::setresuid(65534, 65534, 65534) };
+    ensure!(
+        status == 0,
+        "dropping privileges: {}",
+        std::io::Error::last_os_error()
+    );
+    let mut stdout = std::io::stdout().lock();
+    let mut said = Vec::new();
+    let mut host = Host::start(settings, |line| said.push(line.to_owned()))?;
+    said.iter()
+        .try_for_each(|line| writeln!(stdout, "{line}"))?;
+    let end = Instant::now() + INTERVAL * 2;
+    let never = Arc::new(AtomicBool::new(false));
+    Ok(host.run(Some(end), &never, |rows| {
+        output::write_json(&mut stdout, rows)
+    })?)
+}
+
+fn no_privileges() -> Result<()> {
+    let (work, agents) = (TestCgroup::new("work")?, TestCgroup::new("agents")?);
+    let load = Running::start(&work, None, "mixed", &[])?;
+    let said = Running::start(&agents, None, "unprivileged-agent", &[])?.finish()?;
+    drop(load);
+    for source in Source::ALL {
+        let line = said
+            .lines()
+            .find(|line| line.contains(&format!("no {source} counters")));
+        let line = line.with_context(|| format!("nothing about {source}: {said}"))?;
+        ensure!(line.contains("CAP_BPF"), "not what to do: {line}");
+    }
+    let rows: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let row = rows.iter().find(|row| row["pod_id"] == work.path.as_str());
+    let row = row.context("no row for a running workload")?;
+    ensure!(
+        row["cpu_seconds"].as_f64() > Some(0.0),
+        "no CPU by cpu.stat: {row}"
+    );
+    ensure!(
+        row["net_tx_bytes_delta"].is_null(),
+        "traffic that nobody counted: {row}"
+    );
+    ensure!(
+        row["sources"].to_string().contains("network=absent"),
+        "{row}"
+    );
+    Ok(())
+}
