@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the agent on this machine, with no cluster.
+//! `cargo xtask demo`: the agent on this machine, with no cluster and a few workloads of its own.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Error, Result};
 
 use crate::{build_ebpf, test_binaries};
 
-/// What the agent's own `demo` command takes.
+/// What the demo takes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How long to count
@@ -19,12 +19,12 @@ pub(crate) struct Args {
     data: Option<PathBuf>,
 }
 
-/// Builds what is needed and becomes the agent.
+/// Builds what is needed and becomes the demo.
 pub(crate) fn run(args: &Args) -> Result<()> {
     build_ebpf::build(false)?;
-    let agent = test_binaries::release("agent", "podledger-agent")?;
+    let agent = test_binaries::release("e2e", "demo")?;
     let mut command = Command::new(&agent);
-    command.args(["demo", "--for", &args.duration]);
+    command.args(["--for", &args.duration]);
     if let Some(data) = &args.data {
         command.arg("--data").arg(data);
     }

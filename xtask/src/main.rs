@@ -7,6 +7,7 @@
     reason = "a command line tool talks on the terminal"
 )]
 
+mod accuracy;
 mod bench;
 mod build_ebpf;
 mod demo;
@@ -46,6 +47,8 @@ enum Command {
     Bench(bench::Args),
     /// Run everything that must hold before a change goes in
     Test(test::Args),
+    /// Measure again the deviations that docs/accuracy.md publishes
+    Accuracy,
     /// Check the rules of this repository that no compiler checks
     Tidy,
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Test(args) => return test::run(&args),
+        Command::Accuracy => accuracy::run(),
         Command::Tidy => tidy::run(),
     };
     match result {

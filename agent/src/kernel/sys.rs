@@ -106,7 +106,7 @@ pub fn look_up_per_cpu<V: Pod>(map: BorrowedFd<'_>, key: u32, cpus: usize) -> io
         assert!(
             size_of::<V>().is_multiple_of(8),
             "the kernel pads per-CPU values to 8"
-        )
+        );
     };
     let mut values = Vec::<V>::with_capacity(cpus);
     let mut attributes = element(map, &key, values.as_mut_ptr() as u64);

@@ -5,7 +5,7 @@ mod initramfs;
 mod logs;
 mod modules;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
@@ -39,6 +39,29 @@ pub(crate) struct Args {
     filter: Option<String>,
 }
 
+impl Args {
+    /// All tests on all kernels.
+    pub(crate) fn everything() -> Self {
+        Self {
+            kernel: None,
+            filter: None,
+        }
+    }
+}
+
+/// The running kernel and the guests' versions.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    [RUNNING]
+        .into_iter()
+        .chain(kernel_images::ALL.iter().map(|image| image.version))
+}
+
+/// What the tests said in the last run on a kernel.
+pub(crate) fn log_of(kernel: &str) -> Result<String> {
+    let log = Logs::of(kernel)?.tests;
+    fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))
+}
+
 /// The tests to run, and how.
 pub(crate) struct Plan<'a> {
     pub(crate) binary: &'a TestBinary,
@@ -66,13 +89,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         filter: args.filter.as_deref(),
         strict,
     };
-    let kernels = [RUNNING]
-        .into_iter()
-        .chain(kernel_images::ALL.iter().map(|image| image.version));
     let wanted = |name: &&str| args.kernel.as_deref().is_none_or(|only| only == *name);
     let mut summary = Vec::new();
     let mut failed = Vec::new();
-    for kernel in kernels.filter(wanted) {
+    for kernel in names().filter(wanted) {
         let run = on(kernel, &plan)?;
         summary.push(format!("{kernel:<8} {}", run.tally));
         if run.problem.is_some() {
