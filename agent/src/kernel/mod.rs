@@ -2,6 +2,7 @@
 //! their maps and decodes their records. Counters are cumulative and keyed by cgroup v2 id; what
 //! they mean to a workload is told in `join`.
 
+mod attach;
 pub mod btf;
 mod classes;
 mod load;
@@ -11,6 +12,7 @@ mod read;
 mod records;
 mod source;
 pub mod sys;
+mod trace;
 
 use std::path::PathBuf;
 

@@ -235,6 +235,9 @@ impl Kernel {
 
     /// Hands over every lifecycle record that waits, in the order in which they were made.
     pub fn cgroup_events(&mut self, mut handle: impl FnMut(Result<CgroupEvent, RecordError>)) {
+        if let Some(trace) = &mut self.trace {
+            trace.flush();
+        }
         while let Some(record) = self.records.lifecycle.next() {
             handle(CgroupEvent::decode(&record));
         }

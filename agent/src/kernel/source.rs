@@ -155,3 +155,20 @@ impl Sources {
         Source::ALL.into_iter().zip(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_source_keeps_its_first_reason() {
+        let mut sources = Sources::asked(&[Source::Cpu]);
+        sources.lose(Source::Cpu, "first".into());
+        sources.lose(Source::Cpu, "second".into());
+        assert_eq!(
+            sources.state(Source::Cpu),
+            &SourceState::Absent("first".into())
+        );
+        assert_eq!(sources.state(Source::Oom), &SourceState::Off);
+    }
+}
