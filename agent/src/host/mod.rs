@@ -23,8 +23,8 @@ use crate::{
     cgroups::{self, Cgroup},
     join::{Ledger, OomLedger, Reading},
     kernel::{
-        CgroupEventKind, Kernel, KernelError, OomEvent, Options, RecordError, Snapshot, Source,
-        SourceState, Sources, sys,
+        CgroupEventKind, Kernel, KernelError, OomEvent, Options, PinError, RecordError, Snapshot,
+        Source, SourceState, Sources, needs, sys,
     },
 };
 
@@ -54,15 +54,6 @@ pub enum HostError {
     /// The rows can't be written.
     #[error("writing rows")]
     Output(#[source] std::io::Error),
-    /// The hierarchy can't be listed.
-    #[error("listing the cgroups of {root}")]
-    Listing {
-        /// Its root.
-        root: PathBuf,
-        /// The answer.
-        #[source]
-        source: std::io::Error,
-    },
 }
 
 /// The agent.
@@ -81,14 +72,9 @@ impl Host {
     /// Starts counting. Without the kernel's counters it goes on with what files tell; `say` gets a
     /// line for everything that is missing.
     pub fn start(settings: Settings, mut say: impl FnMut(&str)) -> Result<Self, HostError> {
-        let (kernel, sources) = match Kernel::start(&settings.kernel) {
-            Ok(kernel) => {
-                let sources = kernel.sources().clone();
-                (Some(kernel), sources)
-            }
-            Err(error) => (None, Sources::none(&crate::error_chain(&error))),
-        };
-        tell_absent(&sources, &mut say);
+        let mut settings = settings;
+        let (kernel, sources) = start_kernel(&mut settings, &mut say)?;
+        tell_absent(&sources, &settings, &mut say);
         let ledger = Ledger::new(identity::origin(), now(), sys::boot_ns());
         let controllers =
             std::fs::read_to_string(settings.kernel.cgroup_root.join("cgroup.subtree_control"));
@@ -104,7 +90,7 @@ impl Host {
             bad_records: 0,
         };
         host.take_over(&mut say)?;
-        let listing = host.list()?;
+        let listing = host.list();
         if host.counts_cpu_by_files() {
             // Files count since each cgroup's birth, not since our start.
             let mut snapshot = host.read()?;
@@ -148,14 +134,13 @@ impl Host {
         Ok(())
     }
 
-    fn list(&mut self) -> Result<Vec<Cgroup>, HostError> {
-        let root = &self.settings.kernel.cgroup_root;
-        let listing = cgroups::list(root).map_err(|source| HostError::Listing {
-            root: root.clone(),
-            source,
-        })?;
-        self.ledger.on_listing(&listing, sys::boot_ns());
-        Ok(listing)
+    /// Names the cgroups that exist. A hierarchy that can't be listed leaves ids as names.
+    fn list(&mut self) -> Vec<Cgroup> {
+        let listing = cgroups::list(&self.settings.kernel.cgroup_root).unwrap_or_default();
+        if !listing.is_empty() {
+            self.ledger.on_listing(&listing, sys::boot_ns());
+        }
+        listing
     }
 
     /// Writes windows until `deadline` or until `stop` is set; the last one is cut short then.
@@ -243,14 +228,14 @@ impl Host {
         let mut snapshot = self.read()?;
         self.close_quiet(snapshot.at_ns)?;
         if self.counts_cpu_by_files() {
-            let listing = self.list()?;
+            let listing = self.list();
             self.add_cpu_by_files(&mut snapshot, &listing);
         }
         self.ledger.observe(&snapshot);
         let lost = snapshot.losses[agent_common::loss::LOSS_LIFECYCLE_RING as usize];
         let blind = !self.sources.is_active(Source::Lifecycle) || lost > 0;
         if blind || self.ledger.has_nameless() {
-            self.list()?;
+            self.list();
         }
         let (wall, boot_ns) = (now(), sys::boot_ns());
         for kill in self.oom.finish(boot_ns) {
@@ -317,11 +302,57 @@ impl Host {
     }
 }
 
-fn tell_absent(sources: &Sources, say: &mut impl FnMut(&str)) {
-    for (source, state) in sources.iter() {
-        if let SourceState::Absent(reason) = state {
-            say(&format!("no {source} counters: {reason}"));
+/// Starts the kernel side. Where nothing can be pinned it counts for as long as this process lives,
+/// and where nothing can be counted the reason is every source's.
+fn start_kernel(
+    settings: &mut Settings,
+    say: &mut impl FnMut(&str),
+) -> Result<(Option<Kernel>, Sources), HostError> {
+    let mut started = Kernel::start(&settings.kernel);
+    if let Err(KernelError::Pins(error @ PinError::NoBpfFs { .. })) = &started {
+        say(&format!(
+            "nothing outlives this process: {}",
+            crate::error_chain(error)
+        ));
+        (settings.kernel.pins, settings.state) = (None, None);
+        started = Kernel::start(&settings.kernel);
+    }
+    match started {
+        Ok(kernel) => {
+            let sources = kernel.sources().clone();
+            Ok((Some(kernel), sources))
         }
+        Err(error @ KernelError::Pins(PinError::Busy(_))) => Err(error.into()),
+        Err(error) => Ok((None, Sources::none(&crate::error_chain(&error)))),
+    }
+}
+
+/// A line for each source that can't run, and for each need that is not met.
+fn tell_absent(sources: &Sources, settings: &Settings, say: &mut impl FnMut(&str)) {
+    if sources
+        .iter()
+        .any(|(_, state)| matches!(state, SourceState::Absent(_)))
+    {
+        let root =
+            Some(settings.kernel.cgroup_root.as_path()).filter(|_| cgroups::find_root().is_some());
+        for need in needs::check(root) {
+            if let Err(fix) = need.found {
+                say(&format!("{}: {fix}", need.name));
+            }
+        }
+    }
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (source, state) in sources.iter() {
+        let SourceState::Absent(reason) = state else {
+            continue;
+        };
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, names)) => names.push(source.name()),
+            None => reasons.push((reason, vec![source.name()])),
+        }
+    }
+    for (reason, names) in reasons {
+        say(&format!("no counters of {}: {reason}", names.join(", ")));
     }
 }
 

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 pub use classes::{Prefix, default_prefixes, node_prefixes};
 pub use load::Kernel;
-pub use pins::{Gap, uninstall};
+pub use pins::{Gap, PinError, uninstall};
 pub use read::Snapshot;
 pub use records::{CgroupEvent, CgroupEventKind, OomEvent, RecordError};
 pub use source::{PROGRAMS, ProgramSpec, Source, SourceState, Sources};
@@ -95,7 +95,7 @@ pub enum KernelError {
     },
     /// The pins can't be used.
     #[error(transparent)]
-    Pins(#[from] pins::PinError),
+    Pins(#[from] PinError),
     /// The ring buffer can't be mapped.
     #[error("mapping a ring buffer")]
     Ring(#[source] Box<aya::maps::MapError>),

@@ -76,6 +76,11 @@ pub(crate) const TESTS: &[Test] = &[
         run: beside_others,
     },
     Test {
+        name: "load_without_a_source_detaches_it",
+        needs: &[],
+        run: without_a_source,
+    },
+    Test {
         name: "load_without_privileges_tells_what_is_missing",
         needs: &[],
         run: no_privileges,
@@ -410,6 +415,29 @@ fn beside_others() -> Result<()> {
     Ok(())
 }
 
+fn without_a_source() -> Result<()> {
+    let places = Places::new("without");
+    drop(Kernel::start(&places.options()?)?);
+    let mut options = places.options()?;
+    options.sources = vec![Source::Cpu];
+    let mut kernel = Kernel::start(&options)?;
+    let before = kernel.read()?.network_totals;
+    let work = TestCgroup::new("work")?;
+    let mut load = Running::start(&work, None, "mixed", &[])?;
+    load.tell("end")?;
+    load.finish()?;
+    let snapshot = kernel.read()?;
+    ensure!(
+        snapshot.network_totals == before,
+        "packets are counted still"
+    );
+    ensure!(
+        snapshot.cpu.contains_key(&work.id),
+        "CPU is counted no more"
+    );
+    Ok(())
+}
+
 /// The agent without any privilege: one window, then what it says of its sources.
 #[expect(unsafe_code, reason = "setresuid has no safe wrapper")]
 fn unprivileged(_: &[String]) -> Result<()> {
@@ -442,13 +470,15 @@ fn no_privileges() -> Result<()> {
     let load = Running::start(&work, None, "mixed", &[])?;
     let said = Running::start(&agents, None, "unprivileged-agent", &[])?.finish()?;
     drop(load);
+    let line = said.lines().find(|line| line.contains("no counters of"));
+    let line = line.with_context(|| format!("nothing about what is missing: {said}"))?;
     for source in Source::ALL {
-        let line = said
-            .lines()
-            .find(|line| line.contains(&format!("no {source} counters")));
-        let line = line.with_context(|| format!("nothing about {source}: {said}"))?;
-        ensure!(line.contains("CAP_BPF"), "not what to do: {line}");
+        ensure!(
+            line.contains(source.name()),
+            "nothing about {source}: {line}"
+        );
     }
+    ensure!(line.contains("CAP_BPF"), "not what to do: {line}");
     let rows: Vec<Value> = said
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
