@@ -4,7 +4,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
@@ -139,6 +139,15 @@ impl Running {
             bail!("the workload ended with {status}");
         }
         Ok(rest.trim_end().to_owned())
+    }
+
+    /// Kills it; what it had printed by then.
+    pub fn kill(mut self) -> Result<String> {
+        kill(self.child.id());
+        let mut rest = Vec::new();
+        self.output.read_to_end(&mut rest)?;
+        self.child.wait()?;
+        Ok(String::from_utf8_lossy(&rest).into_owned())
     }
 
     /// Waits for its end, however it comes; its resource usage as the kernel tells its parent.

@@ -119,7 +119,11 @@ impl Host {
         };
         let state = State::open(directory, &identity::boot_id(), kernel.incarnation())?;
         match state.load() {
-            Some(baseline) => self.ledger.resume(baseline),
+            Some(baseline) => {
+                for id in self.ledger.resume(baseline) {
+                    kernel.remove_account(id)?;
+                }
+            }
             None if kernel.took_over() => {
                 let reason =
                     "an earlier agent's counters go on, but what its rows told is not known";
@@ -215,9 +219,24 @@ impl Host {
             Err(RecordError::TooShort(_) | RecordError::UnknownKind(_)) => bad_records += 1,
         });
         self.bad_records += bad_records;
+        self.settle(&released)
+    }
+
+    /// Takes the accounts of cgroups to which nothing can be charged any more out of the kernel. They
+    /// are kept in the state first: a kill in between neither loses nor repeats them.
+    fn settle(&mut self, released: &[u64]) -> Result<(), HostError> {
+        let Some(kernel) = self.kernel.as_ref().filter(|_| !released.is_empty()) else {
+            return Ok(());
+        };
         for id in released {
-            let (cpu, network) = kernel.take_account(id)?;
-            ledger.on_released(id, cpu, &network);
+            let (cpu, network) = kernel.account(*id)?;
+            self.ledger.on_released(*id, cpu, &network);
+        }
+        if let Some(state) = &self.state {
+            state.save(self.ledger.baseline())?;
+        }
+        for id in released {
+            kernel.remove_account(*id)?;
         }
         Ok(())
     }
@@ -225,8 +244,9 @@ impl Host {
     /// Ends the window now and returns its rows.
     pub fn close_window(&mut self) -> Result<Vec<Row>, HostError> {
         self.take_events()?;
+        // Cgroups whose release never came.
+        self.settle(&self.ledger.quiet(sys::boot_ns()))?;
         let mut snapshot = self.read()?;
-        self.close_quiet(snapshot.at_ns)?;
         if self.counts_cpu_by_files() {
             let listing = self.list();
             self.add_cpu_by_files(&mut snapshot, &listing);
@@ -277,18 +297,6 @@ impl Host {
         snapshot
             .cpu
             .extend(own.into_iter().map(|(id, run_ns)| (id, usage(run_ns))));
-    }
-
-    /// Closes cgroups whose release never came.
-    fn close_quiet(&mut self, now_ns: u64) -> Result<(), HostError> {
-        let Some(kernel) = &self.kernel else {
-            return Ok(());
-        };
-        for id in self.ledger.quiet(now_ns) {
-            let (cpu, network) = kernel.take_account(id)?;
-            self.ledger.on_released(id, cpu, &network);
-        }
-        Ok(())
     }
 
     /// `cpu.stat` of every charged cgroup, where the cpu controller makes it tell throttling.

@@ -21,6 +21,14 @@ pub struct Baseline {
     pub cgroups: Vec<KnownCgroup>,
 }
 
+impl Baseline {
+    /// Cgroups whose last counters are in here.
+    pub fn released(&self) -> Vec<u64> {
+        let released = |known: &KnownCgroup| known.last.is_some().then_some(known.id);
+        self.cgroups.iter().filter_map(released).collect()
+    }
+}
+
 /// An account as it was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCgroup {
@@ -30,6 +38,8 @@ pub struct KnownCgroup {
     pub path: Option<String>,
     /// What rows told.
     pub reported: Counters,
+    /// Its last counters, taken out of the kernel but not told yet.
+    pub last: Option<Counters>,
     /// Since when it has been removed and quiet, boot clock.
     pub removed_ns: Option<u64>,
 }

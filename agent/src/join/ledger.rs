@@ -62,8 +62,10 @@ impl Ledger {
         }
     }
 
-    /// Goes on where an earlier agent's last row ended.
-    pub fn resume(&mut self, baseline: Baseline) {
+    /// Goes on where an earlier agent's last row ended. Returns the cgroups whose last counters are
+    /// in the baseline: the kernel's copies are not needed any more.
+    pub fn resume(&mut self, baseline: Baseline) -> Vec<u64> {
+        let released = baseline.released();
         self.totals = baseline.totals;
         self.losses = baseline.losses;
         self.window_start = Timestamp {
@@ -72,16 +74,19 @@ impl Ledger {
         self.started_ns = baseline.window_end_ns;
         for known in baseline.cgroups {
             let mut account = Account::new(known.path);
-            account.reported = known.reported.clone();
-            account.current = known.reported;
-            if let Some(quiet_since_ns) = known.removed_ns {
-                account.life = Life::Removed {
+            account.current = known.last.clone().unwrap_or_else(|| known.reported.clone());
+            account.reported = known.reported;
+            account.life = match (known.last, known.removed_ns) {
+                (Some(_), _) => Life::Released,
+                (None, Some(quiet_since_ns)) => Life::Removed {
                     told: true,
                     quiet_since_ns,
-                };
-            }
+                },
+                (None, None) => Life::Alive,
+            };
             self.accounts.insert(known.id, account);
         }
+        released
     }
 
     /// Takes everything counted so far as told: nobody knows what an earlier agent's rows held.
@@ -100,6 +105,7 @@ impl Ledger {
             id: *id,
             path: account.path.clone(),
             reported: account.reported.clone(),
+            last: (account.life == Life::Released).then(|| account.current.clone()),
             removed_ns: match account.life {
                 Life::Removed { quiet_since_ns, .. } => Some(quiet_since_ns),
                 Life::Alive | Life::Released => None,

@@ -201,19 +201,24 @@ impl Maps {
         }))
     }
 
-    /// Reads and removes the accounts of one cgroup.
-    fn take_account(&self, cgroup_id: u64) -> io::Result<(Option<CpuUsage>, [Traffic; CLASSES])> {
+    /// The accounts of one cgroup.
+    fn account(&self, cgroup_id: u64) -> io::Result<(Option<CpuUsage>, [Traffic; CLASSES])> {
         let cpu = sys::look_up(self.fd("CPU"), &cgroup_id)?;
-        sys::delete(self.fd("CPU"), &cgroup_id)?;
         let mut network = [Traffic::default(); CLASSES];
         for shard in 0..MAX_SHARDS {
             let key = network_key(cgroup_id, shard);
             if let Some(usage) = sys::look_up::<NetworkUsage>(self.fd("NETWORK"), &key)? {
                 add_classes(&mut network, &usage);
-                sys::delete(self.fd("NETWORK"), &key)?;
             }
         }
         Ok((cpu, network))
+    }
+
+    fn remove_account(&self, cgroup_id: u64) -> io::Result<()> {
+        sys::delete(self.fd("CPU"), &cgroup_id)?;
+        (0..MAX_SHARDS).try_for_each(|shard| {
+            sys::delete(self.fd("NETWORK"), &network_key(cgroup_id, shard)).map(drop)
+        })
     }
 }
 
@@ -223,14 +228,22 @@ impl Kernel {
         self.maps.read().map_err(map_error("reading the counters"))
     }
 
-    /// Reads and removes the accounts of a cgroup that was released: nothing can follow.
-    pub fn take_account(
+    /// Reads the accounts of one cgroup.
+    pub fn account(
         &self,
         cgroup_id: u64,
     ) -> Result<(Option<CpuUsage>, [Traffic; CLASSES]), KernelError> {
         self.maps
-            .take_account(cgroup_id)
-            .map_err(map_error("reading a released cgroup's counters"))
+            .account(cgroup_id)
+            .map_err(map_error("reading a cgroup's counters"))
+    }
+
+    /// Removes the accounts of a cgroup that was released, once they are kept elsewhere: nothing can
+    /// follow under its id.
+    pub fn remove_account(&self, cgroup_id: u64) -> Result<(), KernelError> {
+        self.maps
+            .remove_account(cgroup_id)
+            .map_err(map_error("removing a released cgroup's counters"))
     }
 
     /// Hands over every lifecycle record that waits, in the order in which they were made.

@@ -228,6 +228,45 @@ fn windows(rows: &[Value]) -> usize {
         .count()
 }
 
+/// Rows that were printed whole.
+fn complete_rows(text: &str) -> Result<Vec<Value>> {
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).context("a row that is no JSON"))
+        .collect()
+}
+
+/// A workload that ends and is removed at once: its path, packets and CPU time.
+fn short_life(number: u32) -> Result<(String, i64, u64)> {
+    let cgroup = TestCgroup::new(&format!("short-{number}"))?;
+    let mut load = Running::start(&cgroup, None, "mixed", &[])?;
+    load.tell("end")?;
+    let sent = load.finish()?.parse()?;
+    let cpu_ns = cgroup.usage_ns()?;
+    cgroup.remove()?;
+    Ok((cgroup.path.clone(), sent, cpu_ns))
+}
+
+fn check_rows(rows: &[Value], path: &str, sent: i64, cpu_ns: u64) -> Result<()> {
+    let sum = sum_rows(rows, path)?;
+    let truth = cpu_ns as f64 / 1e9;
+    ensure!(
+        (sum.tx_packets, sum.rx_packets) == (sent, sent),
+        "{path}: {sum:?}, {sent} were sent"
+    );
+    // `cpu.stat` is read in whole microseconds.
+    let bound = truth * CPU_TOLERANCE + 2e-6;
+    ensure!(
+        (sum.cpu_seconds - truth).abs() <= bound,
+        "{path}: {sum:?}, cpu.stat {truth}"
+    );
+    Ok(())
+}
+
+/// Agents killed while they count.
+const KILLS: u32 = 5;
+
 fn kill_9() -> Result<()> {
     let places = Places::new("kill");
     let (work, agents) = (TestCgroup::new("work")?, TestCgroup::new("agents")?);
@@ -236,25 +275,23 @@ fn kill_9() -> Result<()> {
     let mut agent = places.start_agent(&agents)?;
     rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 1)?);
     let mut load = Running::start(&work, None, "mixed", &[])?;
-    for _ in 0..3 {
-        rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 3)?);
-        drop(agent);
+    let mut truths = Vec::new();
+    for kill in 0..KILLS {
+        rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 2)?);
+        // Gone before, around or after the kill.
+        truths.push(short_life(kill)?);
+        rows.extend(complete_rows(&agent.kill()?)?);
+        truths.push(short_life(kill)?);
         agent = places.start_agent(&agents)?;
     }
     load.tell("end")?;
-    let sent: i64 = load.finish()?.parse()?;
-    // Two more windows hold the rest.
+    let sent = load.finish()?.parse()?;
+    truths.push((work.path.clone(), sent, work.usage_ns()?));
+    // Later windows hold the rest.
     rows.extend(read_rows(&mut agent, |rows| windows(rows) >= 3)?);
-    let truth = work.usage_ns()? as f64 / 1e9;
-    let sum = sum_rows(&rows, &work.path)?;
-    ensure!(
-        (sum.tx_packets, sum.rx_packets) == (sent, sent),
-        "{sum:?}, {sent} were sent"
-    );
-    ensure!(
-        (sum.cpu_seconds - truth).abs() <= truth * CPU_TOLERANCE,
-        "{sum:?}, cpu.stat {truth}"
-    );
+    for (path, sent, cpu_ns) in truths {
+        check_rows(&rows, &path, sent, cpu_ns)?;
+    }
     ensure!(
         !rows.iter().any(|row| row["kind"] == "gap"),
         "a gap was told"
