@@ -383,3 +383,6 @@ fn reconcile(
         origin: window.origin.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,7 +118,7 @@ pub struct Sources([SourceState; 4]);
 
 impl Sources {
     /// Those asked for are active until something shows that they can't be.
-    pub(super) fn asked(sources: &[Source]) -> Self {
+    pub(crate) fn asked(sources: &[Source]) -> Self {
         Self(Source::ALL.map(|source| {
             if sources.contains(&source) {
                 SourceState::Active
