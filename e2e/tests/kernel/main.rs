@@ -2,6 +2,7 @@
 //! the same binary inside guests with other kernels.
 
 mod basics;
+mod host;
 mod restart;
 
 use std::process::ExitCode;
@@ -9,6 +10,6 @@ use std::process::ExitCode;
 use e2e::{harness, process};
 
 fn main() -> ExitCode {
-    process::run_as_workload(&[basics::WORKLOADS, restart::WORKLOADS].concat());
-    harness::run([basics::TESTS, restart::TESTS].concat())
+    process::run_as_workload(&[basics::WORKLOADS, host::WORKLOADS, restart::WORKLOADS].concat());
+    harness::run([basics::TESTS, host::TESTS, restart::TESTS].concat())
 }
