@@ -10,9 +10,10 @@ pub mod lifecycle;
 pub mod loss;
 pub mod network;
 pub mod oom;
+pub mod table;
 #[cfg(feature = "user")]
 mod user;
 
 /// Number of the layout of all pinned maps. Raise it with every change of a struct, a map type or a
 /// map size: pins of another layout are replaced by the agent, and the gap is recorded.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;

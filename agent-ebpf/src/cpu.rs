@@ -11,17 +11,16 @@ use agent_common::{
     loss::LOSS_CPU_FULL,
 };
 use aya_ebpf::{
-    bindings::BPF_NOEXIST, helpers::generated::bpf_jiffies64, macros::btf_tracepoint,
-    programs::BtfTracePointContext,
+    helpers::generated::bpf_jiffies64, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 
 use crate::{
     atomic, globals,
-    maps::{CPU, CPU_TOTALS, control, is_active, lose},
+    maps::{CPU, CPU_KEYS, CPU_TOTALS, control, is_active, lose},
+    table::Table,
     task::task_cgroup_id,
 };
 
-static NEW_ACCOUNT: CpuUsage = CpuUsage::ZERO;
 /// Tries to raise a peak that others are raising too.
 const PEAK_TRIES: u32 = 4;
 
@@ -38,8 +37,8 @@ pub fn cpu_runtime(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn charge(cgroup_id: u64, run_ns: u64) {
-    let account = CPU
-        .get_ptr_mut(cgroup_id)
+    let account = accounts()
+        .find(cgroup_id)
         .or_else(|| open_account(cgroup_id));
     if let Some(totals) = CPU_TOTALS.get_ptr_mut(0) {
         // SAFETY: a live value. The run queue's lock is held: nothing else runs on this CPU.
@@ -55,11 +54,18 @@ fn charge(cgroup_id: u64, run_ns: u64) {
     }
 }
 
+#[inline(always)]
+fn accounts() -> Table<CpuUsage> {
+    Table {
+        keys: &CPU_KEYS,
+        accounts: &CPU,
+        mask: globals::cpu_mask(),
+    }
+}
+
 #[inline(never)]
 fn open_account(cgroup_id: u64) -> Option<*mut CpuUsage> {
-    // Two CPUs may race here; the loser finds the winner's account.
-    let _ = CPU.insert(cgroup_id, &NEW_ACCOUNT, u64::from(BPF_NOEXIST));
-    let account = CPU.get_ptr_mut(cgroup_id);
+    let account = accounts().open(cgroup_id);
     if account.is_none() {
         lose(LOSS_CPU_FULL);
     }

@@ -12,6 +12,12 @@ static JIFFIES_PER_SLOT: u64 = 1;
 /// Shards of a cgroup's network account, less one.
 #[unsafe(no_mangle)]
 static SHARD_MASK: u32 = 0;
+/// Places of the table of CPU accounts, less one.
+#[unsafe(no_mangle)]
+static CPU_MASK: u32 = 0;
+/// Places of the table of network accounts, less one.
+#[unsafe(no_mangle)]
+static NETWORK_MASK: u32 = 0;
 /// Index of the loopback interface; 0 leaves loopback to the prefix tables, for measurements.
 #[unsafe(no_mangle)]
 static LOOPBACK_IFINDEX: u32 = 1;
@@ -55,6 +61,16 @@ pub(crate) fn jiffies_per_slot() -> u64 {
 #[inline(always)]
 pub(crate) fn shard_mask() -> u32 {
     global!(SHARD_MASK)
+}
+
+#[inline(always)]
+pub(crate) fn cpu_mask() -> u32 {
+    global!(CPU_MASK)
+}
+
+#[inline(always)]
+pub(crate) fn network_mask() -> u32 {
+    global!(NETWORK_MASK)
 }
 
 #[inline(always)]

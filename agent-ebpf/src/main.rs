@@ -17,6 +17,7 @@ mod maps;
 mod network;
 mod oom;
 mod packet;
+mod table;
 mod task;
 
 #[cfg(not(test))]

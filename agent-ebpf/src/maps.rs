@@ -8,9 +8,10 @@ use agent_common::{
     loss::LOSSES,
     network::{CLASS_CACHE_ENTRIES, ClassCacheEntry, NetworkTotals, NetworkUsage},
     oom::OomRecord,
+    table::{CPU_ACCOUNTS, NETWORK_ACCOUNTS_PER_SHARD},
 };
 use aya_ebpf::{
-    bindings::BPF_F_NO_PREALLOC,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     helpers::bpf_get_smp_processor_id,
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf},
@@ -18,10 +19,6 @@ use aya_ebpf::{
 
 use crate::{atomic, globals};
 
-/// Most cgroups with a CPU account; memory is taken as they come.
-pub(crate) const CPU_ENTRIES: u32 = 8_192;
-/// Most network accounts (cgroup and shard).
-pub(crate) const NETWORK_ENTRIES: u32 = 16_384;
 /// Most prefixes of each address family.
 pub(crate) const PREFIX_ENTRIES: u32 = 16_384;
 /// OOM victims that have not exited yet.
@@ -36,13 +33,17 @@ pub(crate) static ACTIVE: Array<u32> = Array::with_max_entries(ACTIVE_CELLS, 0);
 #[map]
 pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(CONTROL_CELLS, 0);
 #[map]
-pub(crate) static CPU: HashMap<u64, CpuUsage> =
-    HashMap::with_max_entries(CPU_ENTRIES, BPF_F_NO_PREALLOC);
+pub(crate) static CPU: Array<CpuUsage> = Array::with_max_entries(CPU_ACCOUNTS, 0);
+#[map]
+pub(crate) static CPU_KEYS: Array<u64> = Array::with_max_entries(CPU_ACCOUNTS, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static CPU_TOTALS: PerCpuArray<CpuTotals> = PerCpuArray::with_max_entries(1, 0);
 #[map]
-pub(crate) static NETWORK: HashMap<u64, NetworkUsage> =
-    HashMap::with_max_entries(NETWORK_ENTRIES, BPF_F_NO_PREALLOC);
+pub(crate) static NETWORK: Array<NetworkUsage> =
+    Array::with_max_entries(NETWORK_ACCOUNTS_PER_SHARD, 0);
+#[map]
+pub(crate) static NETWORK_KEYS: Array<u64> =
+    Array::with_max_entries(NETWORK_ACCOUNTS_PER_SHARD, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static NETWORK_TOTALS: PerCpuArray<NetworkTotals> = PerCpuArray::with_max_entries(1, 0);
 #[map]

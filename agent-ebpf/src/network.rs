@@ -6,7 +6,6 @@ use agent_common::{
     network::{CLASSES, NetworkUsage, Traffic, network_key},
 };
 use aya_ebpf::{
-    bindings::BPF_NOEXIST,
     helpers::{bpf_get_smp_processor_id, generated::bpf_skb_cgroup_id},
     macros::cgroup_skb,
     programs::SkBuffContext,
@@ -16,11 +15,11 @@ use crate::{
     atomic,
     class::classify,
     globals,
-    maps::{NETWORK, NETWORK_TOTALS, lose},
+    maps::{NETWORK, NETWORK_KEYS, NETWORK_TOTALS, lose},
     packet::{Direction, Weight, weight},
+    table::Table,
 };
 
-static NEW_ACCOUNT: NetworkUsage = NetworkUsage::ZERO;
 /// Let the packet pass.
 const PASS: i32 = 1;
 
@@ -42,7 +41,7 @@ fn count(ctx: &SkBuffContext, direction: Direction) {
     let (cgroup_id, cpu) = unsafe { (bpf_skb_cgroup_id(ctx.skb.skb), bpf_get_smp_processor_id()) };
     let weight = weight(ctx);
     let key = network_key(cgroup_id, cpu & globals::shard_mask());
-    let account = NETWORK.get_ptr_mut(key).or_else(|| open_account(key));
+    let account = accounts().find(key).or_else(|| open_account(key));
     if let Some(totals) = NETWORK_TOTALS.get_ptr_mut(0) {
         // SAFETY: fields of a live value.
         unsafe {
@@ -62,11 +61,18 @@ fn count(ctx: &SkBuffContext, direction: Direction) {
     }
 }
 
+#[inline(always)]
+fn accounts() -> Table<NetworkUsage> {
+    Table {
+        keys: &NETWORK_KEYS,
+        accounts: &NETWORK,
+        mask: globals::network_mask(),
+    }
+}
+
 #[inline(never)]
 fn open_account(key: u64) -> Option<*mut NetworkUsage> {
-    // Two CPUs may race here; the loser finds the winner's account.
-    let _ = NETWORK.insert(key, &NEW_ACCOUNT, u64::from(BPF_NOEXIST));
-    let account = NETWORK.get_ptr_mut(key);
+    let account = accounts().open(key);
     if account.is_none() {
         lose(LOSS_NETWORK_FULL);
     }

@@ -8,7 +8,10 @@ use std::{
     path::Path,
 };
 
-use agent_common::control::{CONTROL_CLASS_GENERATION, Offsets};
+use agent_common::{
+    control::{CONTROL_CLASS_GENERATION, Offsets},
+    table::{CPU_ACCOUNTS, NETWORK_ACCOUNTS_PER_SHARD},
+};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{MapData, RingBuf},
@@ -21,7 +24,7 @@ use super::{
     btf,
     classes::write_prefixes,
     pins::Pins,
-    read::{MAPS, Maps},
+    read::{AccountKind, MAPS, Maps},
     sys,
     trace::Trace,
 };
@@ -77,7 +80,7 @@ impl Kernel {
             None => 1,
         };
         let mut ebpf = load_object(options, pins.as_ref(), version, &offsets)?;
-        let maps = Maps::take(&mut ebpf)?;
+        let maps = Maps::take(&ebpf)?;
         write_prefixes(
             maps.fd("PREFIXES_V4"),
             maps.fd("PREFIXES_V6"),
@@ -167,7 +170,7 @@ fn remove_unreadable(pins: &Pins, options: &Options) -> Result<Option<Gap>, Kern
         let Ok(data) = MapData::from_pin(pins.map(map.name)) else {
             continue;
         };
-        let entries = map.is_account.then_some(options.max_accounts).flatten();
+        let entries = map.accounts.map(|kind| accounts(kind, options));
         let fits = data.info().is_ok_and(|info| {
             info.key_size() == map.key_bytes
                 && info.value_size() == map.value_bytes
@@ -199,10 +202,9 @@ fn load_object(
     version: u32,
     offsets: &Offsets,
 ) -> Result<Ebpf, KernelError> {
-    let shards = u32::try_from(cpus())
-        .unwrap_or(u32::MAX)
-        .clamp(1, agent_common::network::MAX_SHARDS);
-    let shard_mask = shards.next_power_of_two() - 1;
+    let shard_mask = shards() - 1;
+    let cpu_mask = accounts(AccountKind::Cpu, options) - 1;
+    let network_mask = accounts(AccountKind::Network, options) - 1;
     let jiffies = jiffies_per_slot();
     let loopback = u32::from(options.loopback_shortcut);
     let mut loader = EbpfLoader::new();
@@ -210,19 +212,38 @@ fn load_object(
         .override_global("VERSION", &version, true)
         .override_global("OFFSETS", offsets, true)
         .override_global("SHARD_MASK", &shard_mask, true)
+        .override_global("CPU_MASK", &cpu_mask, true)
+        .override_global("NETWORK_MASK", &network_mask, true)
         .override_global("JIFFIES_PER_SLOT", &jiffies, true)
         .override_global("LOOPBACK_IFINDEX", &loopback, true);
     for map in &MAPS {
         if let Some(pins) = pins {
             loader.map_pin_path(map.name, pins.map(map.name));
         }
-        if let (true, Some(entries)) = (map.is_account, options.max_accounts) {
-            loader.map_max_entries(map.name, entries);
+        if let Some(kind) = map.accounts {
+            loader.map_max_entries(map.name, accounts(kind, options));
         }
     }
     loader
         .load(OBJECT)
         .map_err(|error| KernelError::Load(Box::new(error)))
+}
+
+/// Shards of each network account; a power of two.
+fn shards() -> u32 {
+    u32::try_from(cpus())
+        .unwrap_or(u32::MAX)
+        .clamp(1, agent_common::network::MAX_SHARDS)
+        .next_power_of_two()
+}
+
+/// Places in a table of accounts; a power of two.
+fn accounts(kind: AccountKind, options: &Options) -> u32 {
+    let most = options.max_accounts.unwrap_or_else(|| match kind {
+        AccountKind::Cpu => CPU_ACCOUNTS,
+        AccountKind::Network => NETWORK_ACCOUNTS_PER_SHARD * shards(),
+    });
+    most.clamp(1, 1 << 24).next_power_of_two()
 }
 
 /// Possible CPUs; 1 if the kernel does not tell.

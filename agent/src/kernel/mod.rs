@@ -12,6 +12,7 @@ mod read;
 mod records;
 mod source;
 pub mod sys;
+mod table;
 mod trace;
 
 use std::path::PathBuf;

@@ -13,56 +13,65 @@ use agent_common::{
     network::{CLASSES, MAX_SHARDS, NetworkTotals, NetworkUsage, Traffic, key_cgroup, network_key},
 };
 use aya::{
-    Ebpf,
+    Ebpf, Pod,
     maps::{Map, MapData},
 };
 
 use super::{
     CgroupEvent, Kernel, KernelError, OomEvent, RecordError,
     load::{Incarnation, cpus, map_error, owned},
-    sys::{self, BatchBuffer},
+    sys,
+    table::Table,
 };
-
-/// Entries fetched by one system call.
-const BATCH: usize = 256;
 
 /// A map that outlives the agent, and its shape.
 pub(super) struct MapSpec {
     pub(super) name: &'static str,
     pub(super) key_bytes: u32,
     pub(super) value_bytes: u32,
-    /// One entry for each cgroup.
-    pub(super) is_account: bool,
+    /// Whose accounts it holds, or their keys.
+    pub(super) accounts: Option<AccountKind>,
 }
 
-const fn map(name: &'static str, key_bytes: u32, value_bytes: usize, is_account: bool) -> MapSpec {
+/// What an account counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AccountKind {
+    Cpu,
+    Network,
+}
+
+const fn map(name: &'static str, key_bytes: u32, value_bytes: usize) -> MapSpec {
     MapSpec {
         name,
         key_bytes,
         value_bytes: value_bytes as u32,
-        is_account,
+        accounts: None,
+    }
+}
+
+const fn table(name: &'static str, kind: AccountKind, value_bytes: usize) -> MapSpec {
+    MapSpec {
+        accounts: Some(kind),
+        ..map(name, 4, value_bytes)
     }
 }
 
 /// All pinned maps. The class cache and the scratch buffer hold nothing worth keeping.
-pub(super) const MAPS: [MapSpec; 12] = [
-    map("ACTIVE", 4, 4, false),
-    map("CONTROL", 4, 4, false),
-    map("CPU", 8, size_of::<CpuUsage>(), true),
-    map("CPU_TOTALS", 4, size_of::<CpuTotals>(), false),
-    map("NETWORK", 8, size_of::<NetworkUsage>(), true),
-    map("NETWORK_TOTALS", 4, size_of::<NetworkTotals>(), false),
-    map("PREFIXES_V4", 8, 4, false),
-    map("PREFIXES_V6", 20, 4, false),
-    map(
-        "OOM_VICTIMS",
-        4,
-        size_of::<agent_common::oom::OomRecord>(),
-        false,
-    ),
-    map("OOM_RECORDS", 0, 0, false),
-    map("LIFECYCLE", 0, 0, false),
-    map("LOSS", 4, LOSSES * 8, false),
+pub(super) const MAPS: [MapSpec; 14] = [
+    map("ACTIVE", 4, 4),
+    map("CONTROL", 4, 4),
+    table("CPU", AccountKind::Cpu, size_of::<CpuUsage>()),
+    table("CPU_KEYS", AccountKind::Cpu, 8),
+    map("CPU_TOTALS", 4, size_of::<CpuTotals>()),
+    table("NETWORK", AccountKind::Network, size_of::<NetworkUsage>()),
+    table("NETWORK_KEYS", AccountKind::Network, 8),
+    map("NETWORK_TOTALS", 4, size_of::<NetworkTotals>()),
+    map("PREFIXES_V4", 8, 4),
+    map("PREFIXES_V6", 20, 4),
+    map("OOM_VICTIMS", 4, size_of::<agent_common::oom::OomRecord>()),
+    map("OOM_RECORDS", 0, 0),
+    map("LIFECYCLE", 0, 0),
+    map("LOSS", 4, LOSSES * 8),
 ];
 
 /// Everything the kernel counted until now.
@@ -84,32 +93,32 @@ pub struct Snapshot {
     pub losses: [u64; LOSSES],
 }
 
-/// Descriptors of the maps, and buffers kept between reads.
+/// Descriptors of the maps.
 #[derive(Debug)]
 pub(super) struct Maps {
     fds: HashMap<&'static str, OwnedFd>,
     cpus: usize,
-    cpu_buffer: BatchBuffer<CpuUsage>,
-    network_buffer: BatchBuffer<NetworkUsage>,
+    cpu: Table<CpuUsage>,
+    network: Table<NetworkUsage>,
 }
 
 impl Maps {
-    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+    pub(super) fn take(ebpf: &Ebpf) -> Result<Self, KernelError> {
         let mut fds = HashMap::new();
         for spec in &MAPS {
-            let map = ebpf.map(spec.name).ok_or(KernelError::NoMap(spec.name))?;
-            let data = map_data(map).ok_or(KernelError::NoMap(spec.name))?;
+            let data = map_data(ebpf, spec.name)?;
             fds.insert(
                 spec.name,
                 owned(data).map_err(map_error("copying a map's descriptor"))?,
             );
         }
-        let (cpu_buffer, network_buffer) = (BatchBuffer::new(BATCH), BatchBuffer::new(BATCH));
+        let cpu = open_table(ebpf, "CPU_KEYS", "CPU", CpuUsage::ZERO)?;
+        let network = open_table(ebpf, "NETWORK_KEYS", "NETWORK", NetworkUsage::ZERO)?;
         Ok(Self {
             fds,
             cpus: cpus(),
-            cpu_buffer,
-            network_buffer,
+            cpu,
+            network,
         })
     }
 
@@ -152,20 +161,12 @@ impl Maps {
             ..Snapshot::default()
         };
         let (cpu, network) = (&mut snapshot.cpu, &mut snapshot.network);
-        sys::for_each_entry(
-            self.fds["CPU"].as_fd(),
-            &mut self.cpu_buffer,
-            |id, usage| {
-                cpu.insert(id, *usage);
-            },
-        )?;
-        sys::for_each_entry(
-            self.fds["NETWORK"].as_fd(),
-            &mut self.network_buffer,
-            |key, usage| {
-                add_classes(network.entry(key_cgroup(key)).or_default(), usage);
-            },
-        )?;
+        self.cpu.for_each(|id, usage| {
+            add_cpu(cpu.entry(id).or_insert(CpuUsage::ZERO), usage);
+        })?;
+        self.network.for_each(|key, usage| {
+            add_classes(network.entry(key_cgroup(key)).or_default(), usage);
+        })?;
         snapshot.at_ns = sys::boot_ns();
         snapshot.cpu_totals = self.cpu_totals()?;
         snapshot.network_totals = self.network_totals()?;
@@ -203,22 +204,22 @@ impl Maps {
 
     /// The accounts of one cgroup.
     fn account(&self, cgroup_id: u64) -> io::Result<(Option<CpuUsage>, [Traffic; CLASSES])> {
-        let cpu = sys::look_up(self.fd("CPU"), &cgroup_id)?;
+        let mut cpu = None;
+        self.cpu.visit(cgroup_id, |usage| {
+            add_cpu(cpu.get_or_insert(CpuUsage::ZERO), usage);
+        })?;
         let mut network = [Traffic::default(); CLASSES];
         for shard in 0..MAX_SHARDS {
-            let key = network_key(cgroup_id, shard);
-            if let Some(usage) = sys::look_up::<NetworkUsage>(self.fd("NETWORK"), &key)? {
-                add_classes(&mut network, &usage);
-            }
+            self.network.visit(network_key(cgroup_id, shard), |usage| {
+                add_classes(&mut network, usage);
+            })?;
         }
         Ok((cpu, network))
     }
 
     fn remove_account(&self, cgroup_id: u64) -> io::Result<()> {
-        sys::delete(self.fd("CPU"), &cgroup_id)?;
-        (0..MAX_SHARDS).try_for_each(|shard| {
-            sys::delete(self.fd("NETWORK"), &network_key(cgroup_id, shard)).map(drop)
-        })
+        self.cpu.remove(cgroup_id)?;
+        (0..MAX_SHARDS).try_for_each(|shard| self.network.remove(network_key(cgroup_id, shard)))
     }
 }
 
@@ -289,19 +290,46 @@ fn add(left: Traffic, right: Traffic) -> Traffic {
     }
 }
 
+/// One account is nearly always all that a cgroup has; a second holds later events of few slots.
+fn add_cpu(sum: &mut CpuUsage, usage: &CpuUsage) {
+    sum.run_ns += usage.run_ns;
+    sum.last_slot = sum.last_slot.max(usage.last_slot);
+    for (sum, peak) in sum.peaks.iter_mut().zip(usage.peaks) {
+        *sum = (*sum).max(peak);
+    }
+    for (sum, slot) in sum.slots.iter_mut().zip(usage.slots) {
+        *sum = (*sum).max(slot);
+    }
+    for (sum, windows) in sum.histogram.iter_mut().zip(usage.histogram) {
+        *sum += windows;
+    }
+}
+
 fn add_classes(sum: &mut [Traffic; CLASSES], usage: &NetworkUsage) {
     for (sum, class) in sum.iter_mut().zip(&usage.classes) {
         *sum = add(*sum, *class);
     }
 }
 
-fn map_data(map: &Map) -> Option<&MapData> {
-    match map {
-        Map::Array(data)
-        | Map::HashMap(data)
-        | Map::PerCpuArray(data)
-        | Map::LpmTrie(data)
-        | Map::RingBuf(data) => Some(data),
-        _ => None,
+fn open_table<V: Pod>(
+    ebpf: &Ebpf,
+    keys: &'static str,
+    accounts: &'static str,
+    zero: V,
+) -> Result<Table<V>, KernelError> {
+    Table::open(map_data(ebpf, keys)?, map_data(ebpf, accounts)?, zero)
+        .map_err(map_error("mapping the keys of the accounts"))
+}
+
+fn map_data<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a MapData, KernelError> {
+    match ebpf.map(name) {
+        Some(
+            Map::Array(data)
+            | Map::HashMap(data)
+            | Map::PerCpuArray(data)
+            | Map::LpmTrie(data)
+            | Map::RingBuf(data),
+        ) => Ok(data),
+        _ => Err(KernelError::NoMap(name)),
     }
 }

@@ -1,4 +1,4 @@
-//! The few `bpf(2)` calls that aya lacks: batch look-ups, link updates, run statistics, test runs.
+//! The few `bpf(2)` calls that aya lacks: link updates, mapped arrays, run statistics, test runs.
 #![expect(unsafe_code, reason = "raw system calls")]
 
 use std::{
@@ -9,6 +9,8 @@ use std::{
         unix::ffi::OsStrExt as _,
     },
     path::Path,
+    ptr::NonNull,
+    sync::atomic::AtomicU64,
 };
 
 use aya::Pod;
@@ -18,7 +20,6 @@ const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
-const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 const BPF_LINK_UPDATE: libc::c_long = 29;
 
 /// `union bpf_attr`: no call here needs more.
@@ -131,79 +132,51 @@ pub fn delete(map: BorrowedFd<'_>, key: &impl Pod) -> io::Result<bool> {
     }
 }
 
-/// Where batch look-ups put what they read; kept between reads so that a read allocates nothing.
+/// A map of integers, mapped into this process.
 #[derive(Debug)]
-pub struct BatchBuffer<V> {
-    keys: Vec<u64>,
-    values: Vec<V>,
+pub struct MappedCells {
+    first: NonNull<AtomicU64>,
+    length: usize,
 }
 
-impl<V: Pod> BatchBuffer<V> {
-    /// Room for `entries` at a time.
-    pub fn new(entries: usize) -> Self {
-        Self {
-            keys: Vec::with_capacity(entries),
-            values: Vec::with_capacity(entries),
-        }
-    }
+// SAFETY: owns its mapping, whose cells are atomic.
+unsafe impl Send for MappedCells {}
+// SAFETY: as above.
+unsafe impl Sync for MappedCells {}
 
-    fn grow(&mut self) {
-        let entries = self.keys.capacity() * 2;
-        *self = Self::new(entries);
+impl MappedCells {
+    /// The cells; the kernel's programs write them too.
+    pub fn cells(&self) -> &[AtomicU64] {
+        // SAFETY: mapped for as long as self lives; zero or any other bytes are a value.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.length) }
     }
 }
 
-/// Visits every entry of a hash map, whole buckets at a time: entries that vanish meanwhile neither
-/// stop the walk nor send it back to the start.
-pub fn for_each_entry<V: Pod>(
-    map: BorrowedFd<'_>,
-    buffer: &mut BatchBuffer<V>,
-    mut visit: impl FnMut(u64, &V),
-) -> io::Result<()> {
-    let mut position = 0_u32;
-    let mut next = 0_u32;
-    let mut is_first = true;
-    loop {
-        let mut attributes = Attributes::default();
-        if !is_first {
-            attributes.set64(0, std::ptr::from_ref(&position) as u64);
-        }
-        attributes.set64(8, std::ptr::from_mut(&mut next) as u64);
-        attributes.set64(16, buffer.keys.as_mut_ptr() as u64);
-        attributes.set64(24, buffer.values.as_mut_ptr() as u64);
-        attributes.set32(
-            32,
-            buffer.keys.capacity().min(buffer.values.capacity()) as u32,
-        );
-        attributes.set32(36, raw(map));
-        let status = bpf(BPF_MAP_LOOKUP_BATCH, &mut attributes);
-        let is_last = match status {
-            Ok(_) => false,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
-            // One bucket holds more than the buffer.
-            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {
-                buffer.grow();
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let read = attributes.get32(32) as usize;
-        // SAFETY: the kernel wrote `read` keys and values, at most the capacity it was told.
-        unsafe {
-            buffer.keys.set_len(read);
-            buffer.values.set_len(read);
-        }
-        buffer
-            .keys
-            .iter()
-            .zip(&buffer.values)
-            .for_each(|(key, value)| visit(*key, value));
-        if is_last {
-            return Ok(());
-        }
-        position = next;
-        is_first = false;
+impl Drop for MappedCells {
+    fn drop(&mut self) {
+        // SAFETY: the mapping that `map_cells` made; nothing borrows from it any more.
+        unsafe { libc::munmap(self.first.as_ptr().cast(), self.length * 8) };
     }
+}
+
+/// Maps an array of 64-bit integers that was made with `BPF_F_MMAPABLE`.
+pub fn map_cells(map: BorrowedFd<'_>, length: usize) -> io::Result<MappedCells> {
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let address = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            length * 8,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED,
+            map.as_raw_fd(),
+            0,
+        )
+    };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let first = NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mapped at zero"))?;
+    Ok(MappedCells { first, length })
 }
 
 /// Runs a packet program `repeat` times over `packet`; nanoseconds of one run.
