@@ -6,6 +6,7 @@ use agent_common::{
     loss::LOSS_LIFECYCLE_RING,
 };
 use aya_ebpf::{
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::{
         bpf_ktime_get_boot_ns,
         generated::{bpf_probe_read_kernel_str, bpf_ringbuf_output},
@@ -16,7 +17,7 @@ use aya_ebpf::{
 
 use crate::{
     globals::offset,
-    maps::{LIFECYCLE, LIFECYCLE_SCRATCH, LifecycleScratch, is_active, lose},
+    maps::{LIFECYCLE, LIFECYCLE_BYTES, LIFECYCLE_SCRATCH, LifecycleScratch, is_active, lose},
     task::{cgroup_id, field},
 };
 
@@ -40,6 +41,7 @@ fn tell(ctx: &BtfTracePointContext, kind: u32) -> i32 {
     if is_active() {
         // SAFETY: the first argument of these tracepoints is a cgroup, the second its path.
         unsafe { tell_cgroup(ctx.arg(0), ctx.arg(1), kind) };
+        trace!(ctx, "cgroup record of kind {}", kind);
     }
     0
 }
@@ -88,17 +90,24 @@ unsafe fn read_path(scratch: *mut LifecycleScratch, path: *const u8) -> u32 {
 
 #[inline(always)]
 unsafe fn send(scratch: *mut LifecycleScratch, path_bytes: u32) {
-    let bytes = size_of::<CgroupRecord>() as u64 + u64::from(path_bytes) % PATH_BYTES as u64;
+    let flags = wake_up();
+    let ring = (&raw const LIFECYCLE).cast_mut().cast();
+    // Bounded last: a bound is forgotten over a call.
+    let path_bytes = core::hint::black_box(path_bytes) % PATH_BYTES as u32;
+    let bytes = size_of::<CgroupRecord>() as u64 + u64::from(path_bytes);
     // SAFETY: `bytes` is at most the size of the value.
-    let status = unsafe {
-        bpf_ringbuf_output(
-            (&raw const LIFECYCLE).cast_mut().cast(),
-            scratch.cast(),
-            bytes,
-            0,
-        )
-    };
+    let status = unsafe { bpf_ringbuf_output(ring, scratch.cast(), bytes, flags) };
     if status != 0 {
         lose(LOSS_LIFECYCLE_RING);
+    }
+}
+
+/// The agent looks twice a second by itself: it is woken only when the ring fills up faster.
+#[inline(always)]
+fn wake_up() -> u64 {
+    if LIFECYCLE.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(LIFECYCLE_BYTES) / 4 {
+        u64::from(BPF_RB_FORCE_WAKEUP)
+    } else {
+        u64::from(BPF_RB_NO_WAKEUP)
     }
 }

@@ -8,6 +8,9 @@
 )]
 #![feature(core_intrinsics)]
 
+#[macro_use]
+mod trace;
+
 mod atomic;
 mod class;
 mod cpu;

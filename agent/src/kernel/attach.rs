@@ -189,6 +189,14 @@ impl<'a> Attached<'a> {
     }
 }
 
+/// How the lines begin that follow the reason in the verifier's log.
+const STATISTICS: [&str; 4] = [
+    "processed ",
+    "verification time ",
+    "stack depth ",
+    "max_states ",
+];
+
 /// Why a program does not run, in one line: the verifier's own log ends with the reason.
 fn refusal(program: &str, error: &anyhow::Error) -> String {
     let reason = match error.downcast_ref::<ProgramError>() {
@@ -197,11 +205,8 @@ fn refusal(program: &str, error: &anyhow::Error) -> String {
             verifier_log,
         }) => {
             let log = verifier_log.to_string();
-            let last = log
-                .trim()
-                .lines()
-                .rev()
-                .find(|line| !line.starts_with("processed"));
+            let is_reason = |line: &&str| !STATISTICS.iter().any(|word| line.starts_with(word));
+            let last = log.trim().lines().rev().find(is_reason);
             format!(
                 "{io_error}: {}",
                 last.unwrap_or("the verifier gave no reason")
