@@ -2,5 +2,6 @@
 //! themselves, and workloads whose true consumption is known.
 
 pub mod cgroup;
+pub mod footprint;
 pub mod harness;
 pub mod process;

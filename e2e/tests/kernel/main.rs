@@ -4,12 +4,21 @@
 mod basics;
 mod host;
 mod restart;
+mod verifier;
 
 use std::process::ExitCode;
 
 use e2e::{harness, process};
 
 fn main() -> ExitCode {
-    process::run_as_workload(&[basics::WORKLOADS, host::WORKLOADS, restart::WORKLOADS].concat());
-    harness::run([basics::TESTS, host::TESTS, restart::TESTS].concat())
+    process::run_as_workload(
+        &[
+            basics::WORKLOADS,
+            host::WORKLOADS,
+            restart::WORKLOADS,
+            verifier::WORKLOADS,
+        ]
+        .concat(),
+    );
+    harness::run([basics::TESTS, host::TESTS, restart::TESTS, verifier::TESTS].concat())
 }

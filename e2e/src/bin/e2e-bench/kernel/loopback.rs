@@ -1,0 +1,110 @@
+//! Requests and responses over TCP on the loopback interface, with the agent's programs attached
+//! and without, in turns: client and server share a CPU, so that nothing hides the cost.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use agent::kernel::{Kernel, Source, sys};
+use anyhow::{Context as _, Result};
+use aya::programs::CgroupSkbAttachType;
+use e2e::{
+    cgroup::TestCgroup,
+    process::{Running, Workload},
+};
+
+use super::{comparators::Comparators, options};
+use crate::numbers::median;
+
+pub(super) const WORKLOAD: Workload = ("requests", requests);
+
+const PAIRS: usize = 41;
+const ROUND: Duration = Duration::from_millis(150);
+const CPU: usize = 1;
+const MESSAGE_BYTES: usize = 64;
+
+/// Throughput with programs attached over throughput without.
+pub(super) struct Ratios {
+    pub(super) ours: f64,
+    /// With programs that do nothing at the same hooks: what the hooks themselves cost.
+    pub(super) empty: f64,
+}
+
+pub(super) fn measure() -> Result<Ratios> {
+    let cgroup = TestCgroup::new("requests")?;
+    let options = options(&Source::ALL)?;
+    let mut client = Running::start(&cgroup, None, WORKLOAD.0, &[])?;
+    Ok(Ratios {
+        ours: ratio(&mut client, || Ok(Kernel::start(&options)?))?,
+        empty: ratio(&mut client, || empty_programs(&options.cgroup_root))?,
+    })
+}
+
+fn empty_programs(root: &Path) -> Result<[Comparators; 2]> {
+    let mut programs = [Comparators::load()?, Comparators::load()?];
+    programs[0].attach_packets("empty_skb", root, CgroupSkbAttachType::Egress)?;
+    programs[1].attach_packets("empty_skb", root, CgroupSkbAttachType::Ingress)?;
+    programs[0].attach_tracepoint("empty_runtime", "sched_stat_runtime")?;
+    Ok(programs)
+}
+
+fn ratio<P>(client: &mut Running, attach: impl Fn() -> Result<P>) -> Result<f64> {
+    round(client)?;
+    let mut ratios = Vec::with_capacity(PAIRS);
+    for pair in 0..PAIRS {
+        // Which comes first alternates: a drift of the machine cancels out.
+        let without_first = pair.is_multiple_of(2);
+        let before = if without_first { round(client)? } else { 0.0 };
+        let programs = attach()?;
+        let with = round(client)?;
+        drop(programs);
+        let without = if without_first {
+            before
+        } else {
+            round(client)?
+        };
+        ratios.push(with / without);
+    }
+    Ok(median(ratios))
+}
+
+/// Exchanges a second.
+fn round(client: &mut Running) -> Result<f64> {
+    client.tell("go")?;
+    Ok(client.line()?.parse()?)
+}
+
+/// At each line of input exchanges messages for one round and prints how many a second.
+fn requests(_: &[String]) -> Result<()> {
+    sys::run_on(CPU).context("moving to one CPU")?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut client = TcpStream::connect(listener.local_addr()?)?;
+    client.set_nodelay(true)?;
+    let (server, _) = listener.accept()?;
+    let server = thread::spawn(move || answer(server));
+    let mut message = [0; MESSAGE_BYTES];
+    let mut line = String::new();
+    while std::io::stdin().read_line(&mut line)? > 0 {
+        let start = Instant::now();
+        let mut exchanges = 0_u32;
+        while start.elapsed() < ROUND {
+            client.write_all(&message)?;
+            client.read_exact(&mut message)?;
+            exchanges += 1;
+        }
+        let rate = f64::from(exchanges) / start.elapsed().as_secs_f64();
+        crate::print(&rate.to_string())?;
+    }
+    drop(client);
+    drop(server.join());
+    Ok(())
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut message = [0; MESSAGE_BYTES];
+    while stream.read_exact(&mut message).is_ok() && stream.write_all(&message).is_ok() {}
+}

@@ -1,0 +1,57 @@
+//! `e2e-bench kernel`: every published cost, measured beside an empty program on the same hook.
+
+mod agent_process;
+mod attached;
+mod comparators;
+mod loopback;
+mod maps;
+mod prefixes;
+mod read_cost;
+mod report;
+mod scheduler;
+mod statistics;
+mod test_runs;
+mod tools;
+
+use agent::kernel::{Options, Source};
+use anyhow::{Context as _, Result};
+use e2e::process::Workload;
+
+pub(crate) use agent_process::rss_bytes;
+
+pub(crate) const WORKLOADS: &[Workload] = &[
+    attached::WORKLOAD,
+    scheduler::WORKLOAD,
+    loopback::WORKLOAD,
+    agent_process::ACCOUNTS,
+    agent_process::STAND_IN,
+];
+
+/// Cgroups of a large node.
+const CGROUPS: u64 = 500;
+
+/// What to print.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print the numbers as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let report = report::measure()?;
+    crate::print(&if args.json {
+        serde_json::to_string(&report.figures)?
+    } else {
+        report.to_string()
+    })
+}
+
+/// Options without pins, so that a running agent and the benchmark don't meet.
+fn options(sources: &[Source]) -> Result<Options> {
+    let root = agent::cgroups::find_root().context("no cgroup v2 hierarchy is mounted")?;
+    let mut options = Options::new(root);
+    options.pins = None;
+    options.sources = sources.to_vec();
+    Ok(options)
+}

@@ -1,0 +1,34 @@
+//! What the kernel programs and the agent cost, and that neither grows while cgroups come and go.
+//! `kernel` prints one number for each published bound; `churn` asserts that nothing is kept.
+
+mod churn;
+mod kernel;
+mod numbers;
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Measures podledger on this machine; needs root.
+#[derive(Parser)]
+#[command(name = "e2e-bench")]
+enum Command {
+    /// Cost of the kernel programs, their maps and their reader
+    Kernel(kernel::Args),
+    /// Makes and removes cgroups, and checks that nothing of them is kept
+    Churn(churn::Args),
+}
+
+fn main() -> Result<()> {
+    e2e::process::run_as_workload(&[kernel::WORKLOADS, &[churn::WORKLOAD]].concat());
+    match Command::parse() {
+        Command::Kernel(args) => kernel::run(&args),
+        Command::Churn(args) => churn::run(&args),
+    }
+}
+
+/// A line of the report.
+fn print(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
