@@ -81,13 +81,14 @@ pub(crate) fn loopback_ifindex() -> u32 {
 /// Offset of one field, by its name in [`Offsets`].
 macro_rules! offset {
     ($field:ident) => {
-        // SAFETY: a static of plain integers.
-        unsafe { core::ptr::read_volatile(&raw const crate::globals::offsets().$field) as usize }
+        crate::globals::offset_in(|offsets| &offsets.$field)
     };
 }
 pub(crate) use offset;
 
+/// The offset that `choose` points at.
 #[inline(always)]
-pub(crate) fn offsets() -> &'static Offsets {
-    &OFFSETS
+pub(crate) fn offset_in(choose: impl FnOnce(&'static Offsets) -> &'static u32) -> usize {
+    // SAFETY: a static of plain integers.
+    unsafe { core::ptr::read_volatile(choose(&OFFSETS)) as usize }
 }

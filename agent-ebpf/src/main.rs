@@ -6,6 +6,14 @@
     internal_features,
     reason = "BPF atomics with a result exist only as intrinsics"
 )]
+#![allow(
+    clippy::needless_borrows_for_generic_args,
+    reason = "records are passed by reference: a copy of one is a sixth of the stack"
+)]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "the attributes of programs pass the context by value"
+)]
 #![feature(core_intrinsics)]
 
 #[macro_use]
