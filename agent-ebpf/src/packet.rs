@@ -12,6 +12,8 @@ const IPPROTO_UDP: u8 = 17;
 const IPPROTO_ROUTING: u8 = 43;
 const IPPROTO_DSTOPTS: u8 = 60;
 const UDP_HEADER: u32 = 8;
+const TLV_JUMBO: u8 = 0xc2;
+const JUMBO_HEADER: u32 = 8;
 /// Extension headers looked behind for the transport header.
 const EXTENSIONS: u32 = 4;
 
@@ -102,36 +104,52 @@ pub(crate) fn weight(ctx: &SkBuffContext) -> Weight {
     segmented(ctx, bytes, segments, size)
 }
 
+/// What a packet that is to be segmented carries in front of its payload.
+struct Headers {
+    /// Bytes that every segment has.
+    each: u32,
+    /// Bytes that no segment has.
+    jumbo: u32,
+}
+
 /// Every segment but the first brings headers that `bytes` does not hold.
 #[inline(always)]
 fn segmented(ctx: &SkBuffContext, bytes: u32, segments: u32, size: u32) -> Weight {
-    let headers = header_bytes(ctx).unwrap_or(0);
+    let Headers { each, jumbo } = headers(ctx).unwrap_or(Headers { each: 0, jumbo: 0 });
+    let bytes = bytes.saturating_sub(jumbo);
     // A guest may be handed packets whose segment count was left at 0.
     let segments = if segments == 0 {
-        bytes.saturating_sub(headers).div_ceil(size)
+        bytes.saturating_sub(each).div_ceil(size)
     } else {
         segments
     };
     let packets = u64::from(if segments == 0 { 1 } else { segments });
     Weight {
-        bytes: u64::from(bytes) + (packets - 1) * u64::from(headers),
+        bytes: u64::from(bytes) + (packets - 1) * u64::from(each),
         packets,
     }
 }
 
-/// Length of network and transport header.
 #[inline(always)]
-fn header_bytes(ctx: &SkBuffContext) -> Option<u32> {
+fn headers(ctx: &SkBuffContext) -> Option<Headers> {
     // SAFETY: a field of the context.
     match unsafe { (*skb(ctx)).protocol } {
         ETH_P_IP => {
             let version_length: u8 = load(ctx, 0)?;
             let offset = u32::from(version_length & 15) * 4;
-            transport_end(ctx, load(ctx, 9)?, offset)
+            let each = transport_end(ctx, load(ctx, 9)?, offset)?;
+            Some(Headers { each, jumbo: 0 })
         }
         ETH_P_IPV6 => {
             let mut protocol: u8 = load(ctx, 6)?;
             let mut offset = 40;
+            // BIG TCP: the length of such a packet is in an extension header that the kernel takes
+            // away before it segments.
+            let jumbo = if protocol == IPPROTO_HOPOPTS && load(ctx, 42) == Some(TLV_JUMBO) {
+                JUMBO_HEADER
+            } else {
+                0
+            };
             for _ in 0..EXTENSIONS {
                 match protocol {
                     IPPROTO_HOPOPTS | IPPROTO_ROUTING | IPPROTO_DSTOPTS => {
@@ -142,7 +160,8 @@ fn header_bytes(ctx: &SkBuffContext) -> Option<u32> {
                     _ => break,
                 }
             }
-            transport_end(ctx, protocol, offset)
+            let each = transport_end(ctx, protocol, offset)?.saturating_sub(jumbo);
+            Some(Headers { each, jumbo })
         }
         _ => None,
     }
