@@ -1,15 +1,19 @@
 //! Which class an address belongs to, as prefixes for the kernel's tables.
 
 use std::{
+    collections::HashSet,
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::BorrowedFd,
 };
 
-use agent_common::network::{CLASS_INTERNET, CLASS_LOOPBACK, CLASS_NODE, CLASS_PRIVATE};
+use agent_common::{
+    control::CONTROL_CLASS_GENERATION,
+    network::{CLASS_INTERNET, CLASS_LOOPBACK, CLASS_NODE, CLASS_PRIVATE},
+};
 use aya::maps::lpm_trie::Key;
 
-use super::sys;
+use super::{Kernel, KernelError, load::map_error, read::Maps, sys};
 
 /// Addresses of one class; the longest prefix that fits decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,12 +105,46 @@ fn local_v6(table: &str) -> Vec<Ipv6Addr> {
         .collect()
 }
 
-/// Writes the prefixes into the kernel's tables.
-pub(super) fn write_prefixes(
-    v4: BorrowedFd<'_>,
-    v6: BorrowedFd<'_>,
-    prefixes: &[Prefix],
+impl Kernel {
+    /// Sets which prefix is of which class, from the next packet on. Prefixes not told are forgotten.
+    pub fn set_prefixes(&self, prefixes: &[Prefix]) -> Result<(), KernelError> {
+        self.maps
+            .set_prefixes(prefixes)
+            .map_err(map_error("writing the address classes"))
+    }
+}
+
+impl Maps {
+    /// New prefixes come before old ones go, so that no address is without a class meanwhile. Only
+    /// then do the caches learn that what they hold is old.
+    pub(super) fn set_prefixes(&self, prefixes: &[Prefix]) -> io::Result<()> {
+        let (v4, v6) = (self.fd("PREFIXES_V4"), self.fd("PREFIXES_V6"));
+        write_prefixes(v4, v6, prefixes)?;
+        let told: HashSet<(IpAddr, u32)> = prefixes
+            .iter()
+            .map(|prefix| (prefix.address, prefix.bits.into()))
+            .collect();
+        keep_prefixes::<4>(v4, |address, bits| told.contains(&(address.into(), bits)))?;
+        keep_prefixes::<16>(v6, |address, bits| told.contains(&(address.into(), bits)))?;
+        self.raise_control(CONTROL_CLASS_GENERATION).map(drop)
+    }
+}
+
+/// Removes the prefixes that are not wanted.
+fn keep_prefixes<const N: usize>(
+    table: BorrowedFd<'_>,
+    is_wanted: impl Fn([u8; N], u32) -> bool,
 ) -> io::Result<()> {
+    for key in sys::keys::<Key<[u8; N]>>(table)? {
+        if !is_wanted(key.data(), key.prefix_len()) {
+            sys::delete(table, &key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the prefixes into the kernel's tables.
+fn write_prefixes(v4: BorrowedFd<'_>, v6: BorrowedFd<'_>, prefixes: &[Prefix]) -> io::Result<()> {
     for prefix in prefixes {
         let bits = u32::from(prefix.bits);
         match prefix.address {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use agent_common::{
-    control::{CONTROL_CLASS_GENERATION, Offsets},
+    control::Offsets,
     table::{CPU_ACCOUNTS, NETWORK_ACCOUNTS_PER_SHARD},
 };
 use aya::{
@@ -22,7 +22,6 @@ use super::{
     Gap, KernelError, OBJECT, Options, Source, Sources,
     attach::{Attached, activate},
     btf,
-    classes::write_prefixes,
     pins::Pins,
     read::{AccountKind, MAPS, Maps},
     sys,
@@ -81,13 +80,8 @@ impl Kernel {
         };
         let mut ebpf = load_object(options, pins.as_ref(), version, &offsets)?;
         let maps = Maps::take(&ebpf)?;
-        write_prefixes(
-            maps.fd("PREFIXES_V4"),
-            maps.fd("PREFIXES_V6"),
-            &options.prefixes,
-        )
-        .and_then(|()| maps.raise_control(CONTROL_CLASS_GENERATION))
-        .map_err(map_error("writing the address classes"))?;
+        maps.set_prefixes(&options.prefixes)
+            .map_err(map_error("writing the address classes"))?;
         let records = Records {
             lifecycle: ring(&mut ebpf, "LIFECYCLE")?,
             oom: ring(&mut ebpf, "OOM_RECORDS")?,

@@ -18,6 +18,7 @@ use aya::Pod;
 const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
+const BPF_MAP_GET_NEXT_KEY: libc::c_long = 4;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_LINK_UPDATE: libc::c_long = 29;
@@ -129,6 +130,25 @@ pub fn delete(map: BorrowedFd<'_>, key: &impl Pod) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// All keys of a map that nobody else changes meanwhile.
+pub fn keys<K: Pod>(map: BorrowedFd<'_>) -> io::Result<Vec<K>> {
+    let mut keys: Vec<K> = Vec::new();
+    loop {
+        let mut next = std::mem::MaybeUninit::<K>::uninit();
+        let mut attributes = Attributes::default();
+        attributes.set32(0, raw(map));
+        let last = keys.last().map_or(0, |key| std::ptr::from_ref(key) as u64);
+        attributes.set64(8, last);
+        attributes.set64(16, next.as_mut_ptr() as u64);
+        match bpf(BPF_MAP_GET_NEXT_KEY, &mut attributes) {
+            // SAFETY: the kernel wrote the whole key; K is plain data.
+            Ok(_) => keys.push(unsafe { next.assume_init() }),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(keys),
+            Err(error) => return Err(error),
+        }
     }
 }
 
