@@ -4,4 +4,5 @@
 pub mod cgroup;
 pub mod footprint;
 pub mod harness;
+pub mod net;
 pub mod process;

@@ -3,6 +3,7 @@
 
 mod basics;
 mod host;
+mod network;
 mod restart;
 mod verifier;
 
@@ -15,10 +16,20 @@ fn main() -> ExitCode {
         &[
             basics::WORKLOADS,
             host::WORKLOADS,
+            e2e::net::workload::WORKLOADS,
             restart::WORKLOADS,
             verifier::WORKLOADS,
         ]
         .concat(),
     );
-    harness::run([basics::TESTS, host::TESTS, restart::TESTS, verifier::TESTS].concat())
+    harness::run(
+        [
+            basics::TESTS,
+            host::TESTS,
+            &network::tests(),
+            restart::TESTS,
+            verifier::TESTS,
+        ]
+        .concat(),
+    )
 }
