@@ -11,7 +11,7 @@ use agent_common::{
     table::{CPU_ACCOUNTS, NETWORK_ACCOUNTS_PER_SHARD},
 };
 use aya_ebpf::{
-    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
+    bindings::BPF_F_MMAPABLE,
     helpers::bpf_get_smp_processor_id,
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf},
@@ -21,7 +21,8 @@ use crate::{atomic, globals};
 
 /// Most prefixes of each address family.
 pub(crate) const PREFIX_ENTRIES: u32 = 16_384;
-/// OOM victims that have not exited yet.
+/// OOM victims that have not exited yet. Their memory is taken beforehand: the victim was killed just
+/// before its mark, and may be gone before an entry could be allocated.
 pub(crate) const OOM_VICTIM_ENTRIES: u32 = 1_024;
 /// About 4,000 births and deaths between two reads.
 pub(crate) const LIFECYCLE_BYTES: u32 = 512 * 1024;
@@ -56,7 +57,7 @@ pub(crate) static CLASS_CACHE: PerCpuArray<ClassCacheEntry> =
     PerCpuArray::with_max_entries(CLASS_CACHE_ENTRIES, 0);
 #[map]
 pub(crate) static OOM_VICTIMS: HashMap<u32, OomRecord> =
-    HashMap::with_max_entries(OOM_VICTIM_ENTRIES, BPF_F_NO_PREALLOC);
+    HashMap::with_max_entries(OOM_VICTIM_ENTRIES, 0);
 #[map]
 pub(crate) static OOM_RECORDS: RingBuf = RingBuf::with_byte_size(OOM_BYTES, 0);
 #[map]

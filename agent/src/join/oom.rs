@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::kernel::OomEvent;
+use crate::kernel::{OomEvent, OomMark};
 
-/// Marks that wait for the end of their process. Further ones are counted and forgotten; such a
-/// kill is told by its end alone.
+/// Marks that wait for the end of their process. Further ones are counted and forgotten: such a
+/// process is told when it ends, and only then.
 pub const MAX_PENDING: usize = 1_024;
 /// A marked process that has not ended after this long is told as it is.
 pub const EXIT_PATIENCE_NS: u64 = 30_000_000_000;
@@ -30,7 +30,7 @@ pub struct Kill {
     pub incident: u64,
     /// What became of it.
     pub outcome: Outcome,
-    /// When it was marked, or ended if the mark was lost, on the boot clock.
+    /// When it was marked, on the boot clock.
     pub at_ns: u64,
     /// The process; of one that has not ended, the marked thread.
     pub pid: u32,
@@ -40,7 +40,7 @@ pub struct Kill {
     pub cgroup_id: u64,
     /// Its peak resident memory.
     pub peak_rss_bytes: Option<u64>,
-    /// Process whose allocation led to it; 0 when the mark was lost.
+    /// Process whose allocation led to it.
     pub allocator_pid: u32,
 }
 
@@ -81,13 +81,10 @@ impl Kill {
 
 /// A mark, waiting.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct Pending {
+    mark: OomMark,
     incident: u64,
     opened_incident: bool,
-    at_ns: u64,
-    allocator_pid: u32,
-    /// The allocator marked itself, so its process is known.
-    is_allocator: bool,
 }
 
 /// An incident that further marks may belong to.
@@ -96,7 +93,6 @@ struct Incident {
     id: u64,
     allocator_tid: u32,
     began_ns: u64,
-    first_tid: u32,
     /// The first process ended, and was not known to be part of a group.
     is_over: bool,
 }
@@ -104,7 +100,9 @@ struct Incident {
 /// Marks that wait, and finished kills.
 #[derive(Debug, Default)]
 pub struct OomLedger {
-    pending: HashMap<u32, Mark>,
+    pending: HashMap<u32, Pending>,
+    /// Marks whose process was told to have ended before them.
+    ended_early: Vec<OomMark>,
     incidents: Vec<Incident>,
     finished: Vec<Kill>,
     last_incident: u64,
@@ -122,35 +120,18 @@ impl OomLedger {
     /// same thread's allocation led to them at once and before the first of them had ended.
     pub fn on_event_in(&mut self, event: OomEvent, oom_group: Option<bool>) {
         match event {
-            OomEvent::Marked {
-                tid,
-                allocator_tid,
-                allocator_pid,
-                at_ns,
-                ..
-            } => {
-                let (incident, opened_incident) =
-                    self.incident_of_mark(tid, allocator_tid, at_ns, oom_group);
-                let mark = Mark {
-                    incident,
-                    opened_incident,
-                    at_ns,
-                    allocator_pid,
-                    is_allocator: tid == allocator_tid,
-                };
-                self.keep(tid, mark);
-            }
+            OomEvent::Marked(mark) => self.on_mark(mark, oom_group),
             OomEvent::Exited {
-                marked_tid,
+                mark,
                 pid,
                 comm,
                 cgroup_id,
                 peak_rss_bytes,
                 was_killed,
-                at_ns,
+                ..
             } => {
-                let mark = self.take_mark(marked_tid, pid);
-                let incident = self.incident_of_exit(marked_tid, mark.as_ref(), at_ns, oom_group);
+                let pending = self.take(&mark, pid, oom_group);
+                let incident = self.incident_of_exit(&pending, oom_group);
                 self.finished.push(Kill {
                     incident,
                     outcome: if was_killed {
@@ -158,12 +139,12 @@ impl OomLedger {
                     } else {
                         Outcome::Marked
                     },
-                    at_ns: mark.map_or(at_ns, |mark| mark.at_ns),
+                    at_ns: mark.at_ns,
                     pid,
                     comm,
                     cgroup_id,
                     peak_rss_bytes: Some(peak_rss_bytes),
-                    allocator_pid: mark.map_or(0, |mark| mark.allocator_pid),
+                    allocator_pid: mark.allocator_pid,
                 });
             }
         }
@@ -171,15 +152,14 @@ impl OomLedger {
 
     /// Finished kills since the last call, those given up at `now_ns` included.
     pub fn finish(&mut self, now_ns: u64) -> Vec<Kill> {
-        let overdue = |mark: &Mark| now_ns.saturating_sub(mark.at_ns) >= EXIT_PATIENCE_NS;
-        let mut given_up: Vec<(u32, Mark)> =
-            self.pending.extract_if(|_, mark| overdue(mark)).collect();
-        given_up.sort_by_key(|(_, mark)| mark.at_ns);
-        self.finished.extend(
-            given_up
-                .into_iter()
-                .map(|(tid, mark)| not_exited(tid, &mark)),
-        );
+        let is_overdue = |mark: &OomMark| now_ns.saturating_sub(mark.at_ns) >= EXIT_PATIENCE_NS;
+        self.ended_early.retain(|mark| !is_overdue(mark));
+        let overdue = self
+            .pending
+            .extract_if(|_, pending| is_overdue(&pending.mark));
+        let mut given_up: Vec<Pending> = overdue.map(|(_, pending)| pending).collect();
+        given_up.sort_by_key(|pending| pending.mark.at_ns);
+        self.finished.extend(given_up.iter().map(not_exited));
         std::mem::take(&mut self.finished)
     }
 
@@ -188,32 +168,59 @@ impl OomLedger {
         self.unmatched
     }
 
-    fn keep(&mut self, tid: u32, mark: Mark) {
-        if self.pending.len() >= MAX_PENDING && !self.pending.contains_key(&tid) {
+    fn on_mark(&mut self, mark: OomMark, oom_group: Option<bool>) {
+        if let Some(known) = self.ended_early.iter().position(|early| *early == mark) {
+            self.ended_early.swap_remove(known);
+            return;
+        }
+        if self.pending.len() >= MAX_PENDING && !self.pending.contains_key(&mark.tid) {
             self.unmatched += 1;
             return;
         }
+        let pending = self.begin(mark, oom_group);
         // The end of an earlier task with the same number was lost.
-        if let Some(lost) = self.pending.insert(tid, mark) {
-            self.finished.push(not_exited(tid, &lost));
+        if let Some(lost) = self.pending.insert(mark.tid, pending) {
+            self.finished.push(not_exited(&lost));
+        }
+    }
+
+    /// What waited for the end of a process. Other threads of it may have been marked too: the
+    /// process is told once.
+    fn take(&mut self, mark: &OomMark, pid: u32, oom_group: Option<bool>) -> Pending {
+        let waiting = self.pending.get(&mark.tid).copied();
+        let waiting = waiting.filter(|waiting| waiting.mark == *mark);
+        self.pending.retain(|_, other| {
+            let marked_itself = other.mark.tid == other.mark.allocator_tid;
+            let is_of_process = marked_itself && other.mark.allocator_pid == pid;
+            other.mark != *mark && other.mark.tid != pid && !is_of_process
+        });
+        waiting.unwrap_or_else(|| {
+            if self.ended_early.len() < MAX_PENDING {
+                self.ended_early.push(*mark);
+            }
+            self.begin(*mark, oom_group)
+        })
+    }
+
+    fn begin(&mut self, mark: OomMark, oom_group: Option<bool>) -> Pending {
+        let (incident, opened_incident) = self.incident_of_mark(&mark, oom_group);
+        Pending {
+            mark,
+            incident,
+            opened_incident,
         }
     }
 
     /// The incident of a mark, and whether it begins with it.
-    fn incident_of_mark(
-        &mut self,
-        tid: u32,
-        allocator_tid: u32,
-        at_ns: u64,
-        oom_group: Option<bool>,
-    ) -> (u64, bool) {
+    fn incident_of_mark(&mut self, mark: &OomMark, oom_group: Option<bool>) -> (u64, bool) {
+        let at_ns = mark.at_ns;
         self.incidents
             .retain(|incident| at_ns.saturating_sub(incident.began_ns) <= INCIDENT_NS);
         let known = self
             .incidents
             .iter()
             .rev()
-            .find(|incident| incident.allocator_tid == allocator_tid)
+            .find(|incident| incident.allocator_tid == mark.allocator_tid)
             .filter(|incident| match oom_group {
                 Some(is_group) => is_group,
                 None => !incident.is_over,
@@ -226,9 +233,8 @@ impl OomLedger {
         if self.incidents.len() < MAX_PENDING {
             self.incidents.push(Incident {
                 id,
-                allocator_tid,
+                allocator_tid: mark.allocator_tid,
                 began_ns: at_ns,
-                first_tid: tid,
                 is_over: false,
             });
         }
@@ -236,28 +242,17 @@ impl OomLedger {
     }
 
     /// The incident of a process that ended. One known not to be part of a group is its own.
-    fn incident_of_exit(
-        &mut self,
-        tid: u32,
-        mark: Option<&Mark>,
-        at_ns: u64,
-        oom_group: Option<bool>,
-    ) -> u64 {
-        let Some(mark) = mark else {
-            return self.new_incident(at_ns);
-        };
-        if mark.opened_incident && oom_group != Some(true) {
-            let first = |incident: &&mut Incident| {
-                incident.id == mark.incident && incident.first_tid == tid
-            };
-            if let Some(incident) = self.incidents.iter_mut().find(first) {
+    fn incident_of_exit(&mut self, ended: &Pending, oom_group: Option<bool>) -> u64 {
+        if ended.opened_incident && oom_group != Some(true) {
+            let mut incidents = self.incidents.iter_mut();
+            if let Some(incident) = incidents.find(|incident| incident.id == ended.incident) {
                 incident.is_over = true;
             }
         }
-        if !mark.opened_incident && oom_group == Some(false) {
-            return self.new_incident(mark.at_ns);
+        if !ended.opened_incident && oom_group == Some(false) {
+            return self.new_incident(ended.mark.at_ns);
         }
-        mark.incident
+        ended.incident
     }
 
     /// The moment itself, or just after, if another incident has taken that number.
@@ -265,30 +260,18 @@ impl OomLedger {
         self.last_incident = at_ns.max(self.last_incident + 1);
         self.last_incident
     }
-
-    /// The mark of an ended process. Other threads of it may have been marked too: the process is
-    /// told once.
-    fn take_mark(&mut self, marked_tid: u32, pid: u32) -> Option<Mark> {
-        let mark = self
-            .pending
-            .remove(&marked_tid)
-            .or_else(|| self.pending.remove(&pid));
-        self.pending
-            .retain(|tid, mark| *tid != pid && !(mark.is_allocator && mark.allocator_pid == pid));
-        mark
-    }
 }
 
-fn not_exited(tid: u32, mark: &Mark) -> Kill {
+fn not_exited(pending: &Pending) -> Kill {
     Kill {
-        incident: mark.incident,
+        incident: pending.incident,
         outcome: Outcome::NotExited,
-        at_ns: mark.at_ns,
-        pid: tid,
+        at_ns: pending.mark.at_ns,
+        pid: pending.mark.tid,
         comm: String::new(),
         cgroup_id: 0,
         peak_rss_bytes: None,
-        allocator_pid: mark.allocator_pid,
+        allocator_pid: pending.mark.allocator_pid,
     }
 }
 

@@ -21,7 +21,7 @@ pub use classes::{Prefix, default_prefixes, node_prefixes};
 pub use load::Kernel;
 pub use pins::{Gap, PinError, uninstall};
 pub use read::Snapshot;
-pub use records::{CgroupEvent, CgroupEventKind, OomEvent, RecordError};
+pub use records::{CgroupEvent, CgroupEventKind, OomEvent, OomMark, RecordError};
 pub use source::{PROGRAMS, ProgramSpec, Source, SourceState, Sources};
 
 /// The kernel object that this build carries; empty when it was built without one.

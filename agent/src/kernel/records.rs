@@ -71,26 +71,31 @@ impl CgroupEvent {
     }
 }
 
-/// A mark or an end.
+/// A thread that was marked as victim, and by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OomMark {
+    /// The thread; from kernel 6.8 on, its process.
+    pub tid: u32,
+    /// Thread whose allocation led to it.
+    pub allocator_tid: u32,
+    /// Process whose allocation led to it.
+    pub allocator_pid: u32,
+    /// Cgroup of the allocator.
+    pub allocator_cgroup_id: u64,
+    /// When, on the boot clock.
+    pub at_ns: u64,
+}
+
+/// A mark or an end. From kernel 6.16 on, a victim on another CPU can be told to have ended before
+/// its mark is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OomEvent {
-    /// A thread was marked as victim.
-    Marked {
-        /// The thread; from kernel 6.8 on, its process.
-        tid: u32,
-        /// Thread whose allocation led to it.
-        allocator_tid: u32,
-        /// Process whose allocation led to it.
-        allocator_pid: u32,
-        /// Cgroup of the allocator.
-        allocator_cgroup_id: u64,
-        /// When, on the boot clock.
-        at_ns: u64,
-    },
+    /// A thread was marked.
+    Marked(OomMark),
     /// The last thread of a marked process exited.
     Exited {
-        /// The thread that was marked.
-        marked_tid: u32,
+        /// Its mark once more.
+        mark: OomMark,
         /// The process.
         pid: u32,
         /// Its name.
@@ -109,16 +114,17 @@ pub enum OomEvent {
 impl OomEvent {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: OomRecord = plain(bytes)?;
+        let mark = OomMark {
+            tid: record.marked_tid,
+            allocator_tid: record.allocator_tid,
+            allocator_pid: record.allocator_pid,
+            allocator_cgroup_id: record.allocator_cgroup_id,
+            at_ns: record.marked_ns,
+        };
         match record.kind {
-            OOM_MARKED => Ok(Self::Marked {
-                tid: record.marked_tid,
-                allocator_tid: record.allocator_tid,
-                allocator_pid: record.allocator_pid,
-                allocator_cgroup_id: record.allocator_cgroup_id,
-                at_ns: record.marked_ns,
-            }),
+            OOM_MARKED => Ok(Self::Marked(mark)),
             OOM_EXITED => Ok(Self::Exited {
-                marked_tid: record.marked_tid,
+                mark,
                 pid: record.pid,
                 comm: comm(&record.comm),
                 cgroup_id: record.cgroup_id,

@@ -3,7 +3,7 @@
 use protocol::{Closing, PodUsage};
 
 use super::*;
-use crate::kernel::{OomEvent, Source};
+use crate::kernel::{OomEvent, OomMark, Source};
 
 const SECOND: u64 = 1_000_000_000;
 const ID: u64 = 42;
@@ -258,7 +258,7 @@ fn a_kill_is_an_event_and_counts_in_its_cgroups_row() {
     ledger.on_cgroup(event(CgroupEventKind::Born));
     let mut oom = super::super::OomLedger::default();
     oom.on_event(OomEvent::Exited {
-        marked_tid: 9,
+        mark: OomMark::default(),
         pid: 9,
         comm: "hog".into(),
         cgroup_id: ID,

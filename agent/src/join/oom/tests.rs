@@ -6,8 +6,8 @@ use super::*;
 
 const MS: u64 = 1_000_000;
 
-fn mark(tid: u32, allocator: u32, at_ms: u64) -> OomEvent {
-    OomEvent::Marked {
+fn marked(tid: u32, allocator: u32, at_ms: u64) -> OomMark {
+    OomMark {
         tid,
         allocator_tid: allocator,
         allocator_pid: allocator,
@@ -16,39 +16,33 @@ fn mark(tid: u32, allocator: u32, at_ms: u64) -> OomEvent {
     }
 }
 
-fn exit(marked_tid: u32, pid: u32, at_ms: u64) -> OomEvent {
+fn mark(tid: u32, allocator: u32, at_ms: u64) -> OomEvent {
+    OomEvent::Marked(marked(tid, allocator, at_ms))
+}
+
+fn exit(mark: OomMark, pid: u32) -> OomEvent {
     OomEvent::Exited {
-        marked_tid,
+        mark,
         pid,
         comm: "victim".into(),
         cgroup_id: 77,
         peak_rss_bytes: 4096,
         was_killed: true,
-        at_ns: at_ms * MS,
+        at_ns: mark.at_ns + MS,
     }
 }
 
+/// The end of what [`mark`] marks with the same arguments.
+fn end(tid: u32, allocator: u32, at_ms: u64) -> OomEvent {
+    exit(marked(tid, allocator, at_ms), tid)
+}
+
 fn ended_by_itself(event: OomEvent) -> OomEvent {
-    match event {
-        OomEvent::Exited {
-            marked_tid,
-            pid,
-            comm,
-            cgroup_id,
-            peak_rss_bytes,
-            at_ns,
-            ..
-        } => OomEvent::Exited {
-            marked_tid,
-            pid,
-            comm,
-            cgroup_id,
-            peak_rss_bytes,
-            was_killed: false,
-            at_ns,
-        },
-        mark => mark,
+    let mut event = event;
+    if let OomEvent::Exited { was_killed, .. } = &mut event {
+        *was_killed = false;
     }
+    event
 }
 
 fn kills(events: impl IntoIterator<Item = OomEvent>) -> Vec<Kill> {
@@ -70,7 +64,7 @@ fn a_kill_is_told_once_with_both_halves() {
     let mut ledger = OomLedger::default();
     ledger.on_event(mark(11, 5, 1));
     assert_eq!(ledger.finish(2 * MS), []);
-    ledger.on_event(exit(11, 10, 3));
+    ledger.on_event(exit(marked(11, 5, 1), 10));
     let kill = Kill {
         incident: MS,
         outcome: Outcome::Killed,
@@ -87,7 +81,7 @@ fn a_kill_is_told_once_with_both_halves() {
 
 #[test]
 fn a_process_that_ends_by_itself_is_no_kill() {
-    let kills = kills([mark(11, 5, 1), ended_by_itself(exit(11, 11, 3))]);
+    let kills = kills([mark(11, 5, 1), ended_by_itself(end(11, 5, 1))]);
     assert_eq!(kills[0].outcome_name(), "marked");
     assert!(!kills[0].is_kill());
 }
@@ -108,7 +102,7 @@ fn a_process_that_does_not_end_is_told_after_half_a_minute() {
 #[test]
 fn a_group_kill_is_one_incident() {
     let marks = (11..14).map(|tid| mark(tid, 5, 1));
-    let exits = (11..14).map(|tid| exit(tid, tid, 3));
+    let exits = (11..14).map(|tid| end(tid, 5, 1));
     let kills = kills(marks.chain(exits));
     assert_eq!((kills.len(), incidents(&kills)), (3, 1));
 }
@@ -118,9 +112,9 @@ fn a_large_group_stays_one_incident_though_its_first_process_has_ended() {
     let mut ledger = OomLedger::default();
     for (event, group) in [
         (mark(11, 5, 1), Some(true)),
-        (exit(11, 11, 2), Some(true)),
+        (end(11, 5, 1), Some(true)),
         (mark(12, 5, 3), Some(true)),
-        (exit(12, 12, 4), Some(true)),
+        (end(12, 5, 3), Some(true)),
     ] {
         ledger.on_event_in(event, group);
     }
@@ -129,12 +123,7 @@ fn a_large_group_stays_one_incident_though_its_first_process_has_ended() {
 
 #[test]
 fn one_allocator_that_kills_one_after_the_other_makes_several_incidents() {
-    let kills = kills([
-        mark(11, 5, 1),
-        exit(11, 11, 2),
-        mark(12, 5, 3),
-        exit(12, 12, 4),
-    ]);
+    let kills = kills([mark(11, 5, 1), end(11, 5, 1), mark(12, 5, 3), end(12, 5, 3)]);
     assert_eq!(incidents(&kills), 2);
 }
 
@@ -143,8 +132,8 @@ fn without_a_group_every_process_is_its_own_incident_once_that_is_known() {
     let mut ledger = OomLedger::default();
     ledger.on_event(mark(11, 5, 1));
     ledger.on_event(mark(12, 5, 1));
-    ledger.on_event_in(exit(11, 11, 2), Some(false));
-    ledger.on_event_in(exit(12, 12, 2), Some(false));
+    ledger.on_event_in(end(11, 5, 1), Some(false));
+    ledger.on_event_in(end(12, 5, 1), Some(false));
     assert_eq!(incidents(&ledger.finish(0)), 2);
 }
 
@@ -153,8 +142,8 @@ fn marks_far_apart_are_different_incidents() {
     let kills = kills([
         mark(11, 5, 1),
         mark(12, 5, 102),
-        exit(11, 11, 103),
-        exit(12, 12, 103),
+        end(11, 5, 1),
+        end(12, 5, 102),
     ]);
     assert_eq!(incidents(&kills), 2);
 }
@@ -162,37 +151,59 @@ fn marks_far_apart_are_different_incidents() {
 #[test]
 fn a_hundred_kills_at_once_by_different_allocators_are_a_hundred_incidents() {
     let marks = (0..100).map(|i| mark(100 + i, 1_000 + i, 1));
-    let exits = (0..100).map(|i| exit(100 + i, 100 + i, 2));
+    let exits = (0..100).map(|i| end(100 + i, 1_000 + i, 1));
     let kills = kills(marks.chain(exits));
     assert_eq!((kills.len(), incidents(&kills)), (100, 100));
 }
 
 #[test]
 fn a_process_with_several_marked_threads_is_told_once() {
-    let own = |tid| OomEvent::Marked {
-        tid,
-        allocator_tid: tid,
+    let own = |tid| OomMark {
         allocator_pid: 10,
-        allocator_cgroup_id: 3,
-        at_ns: MS,
+        ..marked(tid, tid, 1)
     };
+    let marks = [own(11), own(12), marked(10, 5, 1)];
     let mut ledger = OomLedger::default();
-    [own(11), own(12), mark(10, 5, 1), exit(11, 10, 2)]
+    marks
+        .map(OomEvent::Marked)
         .into_iter()
+        .chain([exit(own(11), 10)])
         .for_each(|event| ledger.on_event(event));
     assert_eq!(ledger.finish(u64::MAX).len(), 1);
 }
 
 #[test]
-fn an_end_whose_mark_was_lost_is_told_without_an_allocator() {
-    let kills = kills([exit(11, 11, 2)]);
-    assert_eq!((kills[0].allocator_pid, kills[0].at_ns), (0, 2 * MS));
+fn an_end_is_whole_though_its_mark_was_lost() {
+    let kills = kills([end(11, 5, 1)]);
+    assert_eq!((kills[0].allocator_pid, kills[0].at_ns), (5, MS));
     assert!(kills[0].is_kill());
 }
 
 #[test]
+fn a_mark_that_is_told_after_the_end_of_its_process_adds_nothing() {
+    let mut ledger = OomLedger::default();
+    ledger.on_event(end(11, 5, 1));
+    ledger.on_event(mark(11, 5, 1));
+    assert_eq!(ledger.finish(u64::MAX).len(), 1);
+    // Another task of the same number, later.
+    ledger.on_event(mark(11, 5, 60_000));
+    assert_eq!(ledger.finish(u64::MAX).len(), 1);
+}
+
+#[test]
+fn a_group_is_one_incident_though_an_end_was_told_first() {
+    let kills = kills([end(11, 5, 1), mark(11, 5, 1), mark(12, 5, 1), end(12, 5, 1)]);
+    assert_eq!((kills.len(), incidents(&kills)), (2, 2));
+    let mut ledger = OomLedger::default();
+    for event in [end(11, 5, 1), mark(11, 5, 1), mark(12, 5, 1), end(12, 5, 1)] {
+        ledger.on_event_in(event, Some(true));
+    }
+    assert_eq!(incidents(&ledger.finish(0)), 1);
+}
+
+#[test]
 fn a_thread_number_that_comes_again_does_not_mix_two_kills() {
-    let kills = kills([mark(11, 5, 1), mark(11, 6, 2_000), exit(11, 11, 2_001)]);
+    let kills = kills([mark(11, 5, 1), mark(11, 6, 2_000), end(11, 6, 2_000)]);
     let outcomes: Vec<_> = kills.iter().map(Kill::outcome_name).collect();
     assert_eq!(outcomes, ["not_exited", "killed"]);
     assert_eq!(kills[1].allocator_pid, 6);
@@ -204,6 +215,6 @@ fn what_waits_is_bounded_and_the_rest_is_counted() {
     let over = MAX_PENDING as u32 + 10;
     (0..over).for_each(|i| ledger.on_event(mark(10_000 + i, i, 1)));
     assert_eq!(ledger.unmatched(), 10);
-    ledger.on_event(exit(10_000 + over - 1, 10_000 + over - 1, 2));
+    ledger.on_event(end(10_000 + over - 1, over - 1, 1));
     assert_eq!(ledger.finish(u64::MAX).len(), MAX_PENDING + 1);
 }
