@@ -14,6 +14,8 @@ use anyhow::{Context as _, Result};
 
 /// Removal waits this long for the last process to be gone.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries; yielding instead would be CPU time that tests measure.
+const REMOVAL_PAUSE: Duration = Duration::from_micros(200);
 
 /// A cgroup below the v2 root.
 #[derive(Debug)]
@@ -72,18 +74,23 @@ impl TestCgroup {
 
     /// Removes it now; it must be empty of processes soon.
     pub fn remove(&self) -> Result<()> {
-        let deadline = Instant::now() + REMOVAL_PATIENCE;
-        loop {
-            match fs::remove_dir(&self.directory) {
-                Err(error)
-                    if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline =>
-                {
-                    thread::yield_now();
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-                other => {
-                    return other.with_context(|| format!("removing {}", self.directory.display()));
-                }
+        remove(&self.directory)
+    }
+}
+
+/// Removes a cgroup of any hierarchy. The kernel may still be busy with processes that ended.
+pub fn remove(directory: &Path) -> Result<()> {
+    let deadline = Instant::now() + REMOVAL_PATIENCE;
+    loop {
+        match fs::remove_dir(directory) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline =>
+            {
+                thread::sleep(REMOVAL_PAUSE);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            other => {
+                return other.with_context(|| format!("removing {}", directory.display()));
             }
         }
     }

@@ -4,5 +4,7 @@
 pub mod cgroup;
 pub mod footprint;
 pub mod harness;
+pub mod load;
+pub mod memory;
 pub mod net;
 pub mod process;

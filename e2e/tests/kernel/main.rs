@@ -2,34 +2,42 @@
 //! the same binary inside guests with other kernels.
 
 mod basics;
+mod cpu;
+mod cpu_totals;
+mod cpu_windows;
 mod host;
 mod network;
+mod oom;
+mod oom_edges;
 mod restart;
 mod verifier;
 
 use std::process::ExitCode;
 
-use e2e::{harness, process};
+use e2e::{harness, load, memory, net, process};
 
 fn main() -> ExitCode {
-    process::run_as_workload(
-        &[
-            basics::WORKLOADS,
-            host::WORKLOADS,
-            e2e::net::workload::WORKLOADS,
-            restart::WORKLOADS,
-            verifier::WORKLOADS,
-        ]
-        .concat(),
-    );
-    harness::run(
-        [
-            basics::TESTS,
-            host::TESTS,
-            &network::tests(),
-            restart::TESTS,
-            verifier::TESTS,
-        ]
-        .concat(),
-    )
+    let workloads = [
+        basics::WORKLOADS,
+        load::WORKLOADS,
+        memory::WORKLOADS,
+        net::workload::WORKLOADS,
+        host::WORKLOADS,
+        restart::WORKLOADS,
+        verifier::WORKLOADS,
+    ];
+    process::run_as_workload(&workloads.concat());
+    let tests = [
+        basics::TESTS,
+        cpu::TESTS,
+        cpu_windows::TESTS,
+        cpu_totals::TESTS,
+        &network::tests(),
+        oom::TESTS,
+        oom_edges::TESTS,
+        host::TESTS,
+        restart::TESTS,
+        verifier::TESTS,
+    ];
+    harness::run(tests.concat())
 }

@@ -1,0 +1,213 @@
+//! Peaks over 100 ms against the threads' own clocks.
+
+use std::time::{Duration, Instant};
+
+use agent::{
+    join::cpu_windows::{WINDOW_NS, cores, peak_ns},
+    kernel::Kernel,
+};
+use anyhow::{Context as _, Result, ensure};
+use e2e::{
+    cgroup::TestCgroup,
+    harness::{Test, measured, say},
+    load::{
+        bursts::Burst,
+        samples::{Samples, highest},
+    },
+    process::Running,
+};
+
+use crate::basics::options;
+
+pub(crate) const TESTS: &[Test] = &[
+    Test {
+        name: "cpu_peak_of_an_80_ms_burst_at_any_phase_is_0.8_cores",
+        needs: &[],
+        run: || bursts(1),
+    },
+    Test {
+        name: "cpu_peak_of_80_ms_bursts_on_two_cores_is_1.6_cores",
+        needs: &[],
+        run: || bursts(2),
+    },
+    Test {
+        name: "cpu_peak_of_a_run_that_does_not_end_is_seen_while_it_runs",
+        needs: &[],
+        run: run_without_end,
+    },
+    Test {
+        name: "cpu_peak_belongs_to_the_row_window_of_its_burst",
+        needs: &[],
+        run: row_windows,
+    },
+];
+
+const BURST_MS: u64 = 80;
+/// A burst that took longer was stretched: by other processes, or by a host that ran others.
+const STRETCHED_NS: u64 = 82_000_000;
+/// The machine under it stood still if a burst did for a tick.
+const TICK_NS: u64 = 4_000_000;
+/// One for each millisecond of a slot.
+const PHASES: u64 = 20;
+/// Accepted difference.
+const PART: u64 = 20;
+
+fn burst(load: &mut Running, phase_ms: u64) -> Result<Burst> {
+    load.tell(&phase_ms.to_string())?;
+    Burst::parse(&load.line()?)
+}
+
+fn peak(kernel: &mut Kernel, cgroup: &TestCgroup) -> Result<u64> {
+    let snapshot = kernel.read()?;
+    let account = snapshot.cpu.get(&cgroup.id);
+    Ok(account.map_or(0, |account| peak_ns(account, snapshot.row_window)))
+}
+
+fn bursts(threads: u64) -> Result<()> {
+    let mut kernel = Kernel::start(&options()?)?;
+    let cgroup = TestCgroup::new("bursts")?;
+    let arguments = [threads.to_string(), BURST_MS.to_string()];
+    let mut load = Running::start(
+        &cgroup,
+        None,
+        "bursts",
+        &arguments.each_ref().map(String::as_str),
+    )?;
+    let mut undisturbed = Vec::new();
+    for phase_ms in 0..PHASES {
+        let burst = burst(&mut load, phase_ms)?;
+        let peak_ns = peak(&mut kernel, &cgroup)?;
+        check_disturbed(&burst, threads, peak_ns)?;
+        if burst.wall_ns < STRETCHED_NS && burst.stall_ns < TICK_NS {
+            undisturbed.push(peak_ns as f64 / (threads * BURST_MS * 1_000_000) as f64 - 1.0);
+        }
+    }
+    let worst = undisturbed.iter().copied().fold(0.0, farther);
+    let told = match undisturbed.len() {
+        0 => "no burst undisturbed".to_owned(),
+        _ => format!("{:+.2} %", worst * 100.0),
+    };
+    measured(
+        &format!("CPU peak of bursts of {BURST_MS} ms, {threads} at once"),
+        "5 %",
+        &told,
+    );
+    say(&format!(
+        "{} of {PHASES} bursts undisturbed",
+        undisturbed.len()
+    ));
+    ensure!(
+        worst.abs() <= 1.0 / PART as f64,
+        "a peak is wrong by {:+.2} %",
+        worst * 100.0
+    );
+    Ok(())
+}
+
+/// Of two deviations the one that is farther from zero.
+fn farther(one: f64, other: f64) -> f64 {
+    if other.abs() > one.abs() { other } else { one }
+}
+
+/// What holds of every burst, however long it took: a window holds whole every 80 ms, and no more
+/// than the highest 100 ms. A thread is charged when it runs on.
+fn check_disturbed(burst: &Burst, threads: u64, peak_ns: u64) -> Result<()> {
+    let stall_ns = threads * burst.stall_ns;
+    let least_ns = burst.in_80_ms - burst.in_80_ms / PART;
+    let most_ns = burst.in_100_ms + burst.in_100_ms / PART;
+    ensure!(
+        (least_ns.saturating_sub(stall_ns)..=most_ns + stall_ns).contains(&peak_ns),
+        "a peak of {peak_ns} ns was read of {burst:?}"
+    );
+    Ok(())
+}
+
+const RUN_MS: u64 = 3_500;
+const READ_EVERY_MS: u64 = 300;
+
+/// Each reading while it runs holds windows of one core. A tick of 4 ms at a window's edge is allowed
+/// for, and what the machine stood still.
+fn run_without_end() -> Result<()> {
+    let mut kernel = Kernel::start(&options()?)?;
+    let cgroup = TestCgroup::new("steady")?;
+    let load = Running::start(&cgroup, None, "steady", &[&RUN_MS.to_string()])?;
+    let mut readings = Vec::new();
+    let end = Instant::now() + Duration::from_millis(RUN_MS - READ_EVERY_MS);
+    while Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(READ_EVERY_MS));
+        let snapshot = kernel.read()?;
+        let account = snapshot
+            .cpu
+            .get(&cgroup.id)
+            .context("not seen while it runs")?;
+        readings.push((snapshot.at_ns, peak_ns(account, snapshot.row_window)));
+    }
+    let samples = Samples::parse(&load.finish()?)?;
+    let (first, last) = samples.span();
+    let covered: Vec<_> = readings
+        .windows(2)
+        .filter(|pair| pair[0].0 >= first + WINDOW_NS && pair[1].0 <= last)
+        .collect();
+    ensure!(
+        covered.len() >= 3,
+        "only {} readings fell into the run",
+        covered.len()
+    );
+    let mut worst = 0.0;
+    for pair in &covered {
+        worst = farther(
+            worst,
+            compare_running(&samples, pair[0].0, pair[1].0, pair[1].1)?,
+        );
+    }
+    measured(
+        "CPU peak of a run without end, while it runs",
+        "5 % and what the machine stood still",
+        &format!("{:+.2} %", worst * 100.0),
+    );
+    Ok(())
+}
+
+/// The deviation of one reading.
+fn compare_running(samples: &Samples, from_ns: u64, to_ns: u64, peak_ns: u64) -> Result<f64> {
+    let from_ns = from_ns - WINDOW_NS;
+    let truth_ns = highest(std::slice::from_ref(samples), WINDOW_NS, from_ns, to_ns);
+    let stall_ns = samples.longest_stall(from_ns, to_ns);
+    let (seen, truth) = (cores(peak_ns), cores(truth_ns));
+    let stall_ms = stall_ns / 1_000_000;
+    say(&format!(
+        "{seen:.3} cores of {truth:.3}, longest stall {stall_ms} ms"
+    ));
+    ensure!(
+        peak_ns.abs_diff(truth_ns) <= truth_ns / PART + stall_ns,
+        "{seen:.3} cores were seen, the thread's clock tells {truth:.3}"
+    );
+    Ok(seen / truth - 1.0)
+}
+
+/// A burst is closed by the next event of its cgroup only, here row windows later.
+fn row_windows() -> Result<()> {
+    let mut kernel = Kernel::start(&options()?)?;
+    let cgroup = TestCgroup::new("rows")?;
+    let mut busy = Running::start(&cgroup, None, "bursts", &["1", &BURST_MS.to_string()])?;
+    let mut quiet = Running::start(&cgroup, None, "bursts", &["1", "2"])?;
+    let burst = burst(&mut busy, 0)?;
+    let of_burst = peak(&mut kernel, &cgroup)?;
+    let of_nothing = peak(&mut kernel, &cgroup)?;
+    self::burst(&mut quiet, 0)?;
+    let of_little = peak(&mut kernel, &cgroup)?;
+    say(&format!(
+        "{of_burst} ns, then {of_nothing} ns, then {of_little} ns"
+    ));
+    let most_of_it = burst.in_80_ms * 3 / 4;
+    ensure!(
+        of_burst > most_of_it,
+        "the burst is missing in its row window"
+    );
+    ensure!(of_nothing == 0, "the burst is told twice");
+    ensure!(
+        of_little < most_of_it,
+        "the burst is told again when it is closed"
+    );
+    Ok(())
+}
