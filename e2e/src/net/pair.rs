@@ -111,6 +111,14 @@ impl End {
         self.configure(&[self.address_line(address, "")])
     }
 
+    /// Takes its IPv4 address away while `work` is done: what arrives meanwhile is lost.
+    pub fn absent_while<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.configure(&[format!("address del {}/24 dev {}", self.v4, self.device)])?;
+        let outcome = work();
+        self.configure(&[self.address_line(self.v4.into(), "/24")])?;
+        outcome
+    }
+
     fn address_line(&self, address: IpAddr, length: &str) -> String {
         // Without duplicate address detection it can be used at once.
         let option = if address.is_ipv6() { "nodad" } else { "" };

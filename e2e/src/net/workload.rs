@@ -178,10 +178,11 @@ fn udp_roam(arguments: &[String]) -> Result<()> {
     hold()
 }
 
-/// `DESTINATION BYTES WAY BUFFER`: sends until all is acknowledged, then answers every line with an
-/// account of the connection. A buffer of 0 leaves its size to the kernel.
+/// `DESTINATION BYTES WAY BUFFER [wait]`: sends until all is acknowledged, then answers every line
+/// with an account of the connection. A buffer of 0 leaves its size to the kernel; with `wait`, a
+/// line is awaited between connecting and sending.
 fn tcp(arguments: &[String]) -> Result<()> {
-    let [destination, bytes, way, buffer] = arguments else {
+    let [destination, bytes, way, buffer, wait @ ..] = arguments else {
         bail!("wrong arguments");
     };
     let destination: SocketAddr = number(destination)?;
@@ -192,6 +193,10 @@ fn tcp(arguments: &[String]) -> Result<()> {
     }
     socket.connect(&destination.into())?;
     let stream: TcpStream = socket.into();
+    if !wait.is_empty() {
+        say("connected")?;
+        next_line()?;
+    }
     if let Err(reason) = stream::send(&stream, way, number(bytes)?)? {
         return say(&format!("absent: {reason}"));
     }

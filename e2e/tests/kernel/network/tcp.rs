@@ -4,9 +4,9 @@
 use agent_common::network::Traffic;
 use anyhow::{Result, ensure};
 use e2e::{
-    harness::{Need, Test, measured, say},
+    harness::{Test, measured, say},
     net::{
-        meter::{Meter, same},
+        meter::{Meter, eventually, same},
         pair::Family,
         tcp::account,
     },
@@ -28,11 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
         Bulk::without_gro().run("TCP IPv4 without GRO")
     }),
     test("network_tcp_never_segmented", never_segmented),
-    Test {
-        name: "network_tcp_retransmitted",
-        needs: &[NEEDS[0], NEEDS[1], Need::Program("tc")],
-        run: retransmitted,
-    },
+    test("network_tcp_retransmitted", retransmitted),
     test("network_tcp_write", || by("write")),
     test("network_tcp_sendfile", || by("sendfile")),
     test("network_tcp_splice", || by("splice")),
@@ -135,21 +131,36 @@ fn never_segmented() -> Result<()> {
     Ok(())
 }
 
-/// A queue below the hook drops packets: they are sent as often as they are sent again, and received
-/// as often as they arrive.
+/// Packets that are lost on the other side are sent again, and counted as often as they are sent.
 fn retransmitted() -> Result<()> {
+    const LOST_AT_LEAST: u64 = 3;
     let scene = Scene::new()?;
-    let watch = Watch::new(&scene.pair)?;
     scene.pair.left.segment_before_wire()?;
-    scene.pair.left.narrow("10mbit", 15_000)?;
+    let watch = Watch::new(&scene.pair)?;
     let mut meter = Meter::start()?;
     let (_sink, address) = scene.sink("tcp", Family::V4)?;
-    let mut sender = scene.send("net-tcp", &[&address, "1000000", "write", "0"])?;
+    let total = SMALL_BYTES.to_string();
+    let mut sender = scene.send(
+        "net-tcp",
+        &[&address, &total, "write", SMALL_BUFFER, "wait"],
+    )?;
+    hear(&mut sender, "connected")?;
+    let connected = watch.ways()?.0.packets;
+    scene.pair.right.absent_while(|| {
+        sender.tell("go")?;
+        eventually(|| {
+            let lost = watch.ways()?.0.packets - connected;
+            ensure!(lost >= LOST_AT_LEAST, "only {lost} packets got lost");
+            Ok(())
+        })
+    })?;
     hear(&mut sender, "sent")?;
     meter.expect(|snapshot| {
         let (from, to) = scene.rows(snapshot, Traffic::default())?;
         let (out, back) = watch.ways()?;
-        same("bytes received", to.rx_bytes, out.bytes)?;
+        same("drops before the wire", out.dropped, 0)?;
+        let wire = (out.bytes, out.packets);
+        same("sent", (from.tx_bytes, from.tx_packets), wire)?;
         back.agrees_with(to, from)?;
         account(&mut sender)?.agrees_with(from, Family::V4)
     })?;
