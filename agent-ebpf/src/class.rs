@@ -22,14 +22,10 @@ pub(crate) fn classify(ctx: &SkBuffContext, direction: Direction) -> u32 {
         return CLASS_LOOPBACK;
     }
     match peer(ctx, direction) {
-        Peer::V4(address) => cached(0, u64::from(u32::from_ne_bytes(address)), || {
-            PREFIXES_V4.get(Key::new(32, address)).copied()
-        }),
+        Peer::V4(address) => cached(0, u64::from(u32::from_ne_bytes(address)), look_up_v4),
         Peer::V6(address) => {
             let words = u128::from_ne_bytes(address);
-            cached((words >> 64) as u64, words as u64, || {
-                PREFIXES_V6.get(Key::new(128, address)).copied()
-            })
+            cached((words >> 64) as u64, words as u64, look_up_v6)
         }
         Peer::None => CLASS_UNKNOWN,
     }
@@ -38,7 +34,7 @@ pub(crate) fn classify(ctx: &SkBuffContext, direction: Direction) -> u32 {
 /// An interrupt may write the entry between two of our stores or loads. Its `check` then no longer
 /// fits its address, and the entry is not believed.
 #[inline(always)]
-fn cached(high: u64, low: u64, look_up: impl FnOnce() -> Option<u32>) -> u32 {
+fn cached(high: u64, low: u64, look_up: impl FnOnce(u64, u64) -> u32) -> u32 {
     let check = cache_check(high, low);
     let generation = u64::from(control(CONTROL_CLASS_GENERATION));
     let Some(entry) = CLASS_CACHE.get_ptr_mut(cache_index(check)) else {
@@ -50,9 +46,7 @@ fn cached(high: u64, low: u64, look_up: impl FnOnce() -> Option<u32>) -> u32 {
     if seen.high == high && seen.low == low && word >> CLASS_BITS == generation {
         return (word & 0xff) as u32;
     }
-    let class = look_up()
-        .filter(|class| (*class as usize) < CLASSES)
-        .unwrap_or(CLASS_UNKNOWN);
+    let class = look_up(high, low);
     let word = (generation << CLASS_BITS) | u64::from(class);
     // SAFETY: as above.
     unsafe {
@@ -66,4 +60,25 @@ fn cached(high: u64, low: u64, look_up: impl FnOnce() -> Option<u32>) -> u32 {
         );
     }
     class
+}
+
+/// Out of line, like its sibling: a miss is rare, and in line it would lie in every packet's way.
+#[inline(never)]
+fn look_up_v4(_: u64, low: u64) -> u32 {
+    let address = (low as u32).to_ne_bytes();
+    known(PREFIXES_V4.get(Key::new(32, address)))
+}
+
+#[inline(never)]
+fn look_up_v6(high: u64, low: u64) -> u32 {
+    let address = ((u128::from(high) << 64) | u128::from(low)).to_ne_bytes();
+    known(PREFIXES_V6.get(Key::new(128, address)))
+}
+
+#[inline(always)]
+fn known(class: Option<&u32>) -> u32 {
+    class
+        .copied()
+        .filter(|class| (*class as usize) < CLASSES)
+        .unwrap_or(CLASS_UNKNOWN)
 }

@@ -98,7 +98,7 @@ fn charge_account(account: *mut CpuUsage, run_ns: u64) {
 
 /// The first event of a slot closes the windows that end before it: the one at the last busy slot,
 /// and those up to four later ones that still reach back to it. Only the first can be a peak.
-#[inline(always)]
+#[inline(never)]
 fn close_windows(account: *mut CpuUsage, slot: u64, overwritten: u64) {
     let row_window = u64::from(control(CONTROL_WINDOW) as u16);
     let opened = (row_window << LAST_SLOT_BITS) | slot;

@@ -112,8 +112,9 @@ struct Headers {
     jumbo: u32,
 }
 
-/// Every segment but the first brings headers that `bytes` does not hold.
-#[inline(always)]
+/// Every segment but the first brings headers that `bytes` does not hold. Out of line: in line its
+/// bulk would lie in every packet's way.
+#[inline(never)]
 fn segmented(ctx: &SkBuffContext, bytes: u32, segments: u32, size: u32) -> Weight {
     let Headers { each, jumbo } = headers(ctx).unwrap_or(Headers { each: 0, jumbo: 0 });
     let bytes = bytes.saturating_sub(jumbo);

@@ -12,8 +12,6 @@ use agent_common::{
 
 /// `struct htab_elem`, before the key.
 const HASH_HEADER: u64 = 48;
-/// The BPF allocator's link, in front of every element.
-const ALLOCATOR_LINK: u64 = 8;
 /// `struct bucket`.
 const HASH_BUCKET: u64 = 16;
 /// A node of a prefix tree, address and class included; a prefix takes up to two.
@@ -23,9 +21,6 @@ const MAP_HEADER: u64 = 512;
 const PAGE: u64 = 4096;
 /// Consumer and producer position of a ring, and its own head.
 const RING_PAGES: u64 = 3;
-/// Size classes of the kernel's allocator.
-const SIZE_CLASSES: [u64; 12] = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096];
-
 /// What the maps are sized for in `agent-ebpf/src/maps.rs`.
 const OOM_VICTIM_ENTRIES: u64 = 1_024;
 const RING_BYTES: [u64; 2] = [512 * 1024, 64 * 1024];
@@ -40,8 +35,6 @@ pub struct Node {
     pub cpus: u64,
     /// Address prefixes of both families.
     pub prefixes: u64,
-    /// OOM victims that have not exited yet.
-    pub oom_victims: u64,
 }
 
 /// Bytes, by what they are for.
@@ -53,7 +46,7 @@ pub struct Footprint {
     pub per_cpu: u64,
     /// Rings.
     pub rings: u64,
-    /// OOM victims, and the free elements that the BPF allocator keeps for them on each CPU.
+    /// OOM victims: taken at load too.
     pub oom_victims: u64,
     /// Prefix trees, plain arrays and the maps themselves.
     pub other: u64,
@@ -70,7 +63,6 @@ impl Footprint {
 pub fn footprint(node: Node) -> Footprint {
     let shards = node.cpus.next_power_of_two().min(u64::from(MAX_SHARDS));
     let network = u64::from(NETWORK_ACCOUNTS_PER_SHARD) * shards;
-    let victim = hash_element(4, size_of::<OomRecord>());
     Footprint {
         accounts: table(u64::from(CPU_ACCOUNTS), size_of::<CpuUsage>())
             + table(network, size_of::<NetworkUsage>()),
@@ -80,16 +72,13 @@ pub fn footprint(node: Node) -> Footprint {
             .map(|bytes| bytes + RING_PAGES * PAGE)
             .sum(),
         oom_victims: OOM_VICTIM_ENTRIES * HASH_BUCKET
-            + (node.oom_victims + node.cpus * FIRST_FREE_ELEMENTS) * size_class(victim),
+            // One more element for each CPU, to replace an entry that is in use.
+            + (OOM_VICTIM_ENTRIES + node.cpus) * (HASH_HEADER + 8 + size_of::<OomRecord>() as u64),
         other: node.prefixes * 2 * PREFIX_NODE
             + u64::from(ACTIVE_CELLS + CONTROL_CELLS) * 8
             + MAPS * MAP_HEADER,
     }
 }
-
-/// Elements of up to 256 bytes that each CPU gets before the first is asked for
-/// (`prefill_mem_cache` in `kernel/bpf/memalloc.c`).
-const FIRST_FREE_ELEMENTS: u64 = 4;
 
 /// Two arrays, in whole pages: accounts, and a key of 8 bytes for each.
 fn table(places: u64, account_bytes: usize) -> u64 {
@@ -102,19 +91,6 @@ fn per_cpu_bytes() -> u64 {
     cache + totals as u64 + LIFECYCLE_SCRATCH
 }
 
-/// What an element asks the allocator for.
-fn hash_element(key_bytes: u64, value_bytes: usize) -> u64 {
-    HASH_HEADER
-        + key_bytes.next_multiple_of(8)
-        + (value_bytes as u64).next_multiple_of(8)
-        + ALLOCATOR_LINK
-}
-
-fn size_class(bytes: u64) -> u64 {
-    let class = SIZE_CLASSES.into_iter().find(|class| *class >= bytes);
-    class.unwrap_or_else(|| bytes.next_multiple_of(PAGE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,18 +101,10 @@ mod tests {
         let footprint = footprint(Node {
             cpus: 96,
             prefixes: 500,
-            oom_victims: OOM_VICTIM_ENTRIES,
         });
         let total = footprint.total();
         assert!(total <= 8 << 20, "{total} of {footprint:?}");
         // Room for twice the cgroups that are promised, so that places are found at once.
         const { assert!(CPU_ACCOUNTS >= 4_000 && NETWORK_ACCOUNTS_PER_SHARD >= 4_000) };
-    }
-
-    #[test]
-    fn elements_take_the_next_size_class() {
-        assert_eq!(size_class(256), 256);
-        assert_eq!(size_class(257), 512);
-        assert_eq!(size_class(hash_element(8, 224)), 512);
     }
 }

@@ -41,7 +41,6 @@ pub(super) fn measure() -> Result<MapMemory> {
     let node = |cpus| Node {
         cpus,
         prefixes: prefixes::PREFIXES as u64,
-        oom_victims: 0,
     };
     Ok(MapMemory {
         told,
