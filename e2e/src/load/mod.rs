@@ -3,6 +3,7 @@
 pub mod bursts;
 pub mod clock;
 pub mod jobs;
+mod queue;
 pub mod samples;
 mod shapes;
 
@@ -20,6 +21,8 @@ pub const WORKLOADS: &[Workload] = &[
     ("bursts", bursts::bursts),
     ("steady", bursts::steady),
     ("jobs", jobs::jobs),
+    ("queue-sender", queue::queue_sender),
+    ("queue-receiver", queue::queue_receiver),
 ];
 
 /// Argument number `index`, a whole number.

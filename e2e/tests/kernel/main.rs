@@ -6,6 +6,9 @@ mod cpu;
 mod cpu_totals;
 mod cpu_windows;
 mod host;
+mod lifecycle;
+mod lifecycle_names;
+mod lifecycle_ring;
 mod network;
 mod oom;
 mod oom_edges;
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
         cpu_windows::TESTS,
         cpu_totals::TESTS,
         &network::tests(),
+        lifecycle::TESTS,
+        lifecycle_names::TESTS,
+        lifecycle_ring::TESTS,
         oom::TESTS,
         oom_edges::TESTS,
         host::TESTS,
