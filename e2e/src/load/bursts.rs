@@ -4,13 +4,13 @@
     reason = "a workload tells its parent what it did"
 )]
 
-use std::{fmt, io::BufRead as _, thread};
+use std::{fmt, io::BufRead as _, thread, time::Duration};
 
 use agent::kernel::sys::run_on;
 use anyhow::{Context as _, Result};
 
 use super::{
-    clock::{boot_ns, go_first, precise_timers, sleep_until},
+    clock::{boot_ns, burn, go_first, precise_timers, sleep_until},
     number,
     samples::{Samples, highest},
 };
@@ -115,6 +115,15 @@ fn burst(threads: u64, cpu_ns: u64, start_ns: u64) -> Result<Vec<Samples>> {
         .collect();
     let ended = running.into_iter().map(|thread| thread.join().ok());
     ended.collect::<Option<_>>().context("a thread panicked")
+}
+
+/// For every line of input, which tells milliseconds of CPU time, one burst; nothing else.
+pub(super) fn silent(_: &[String]) -> Result<()> {
+    prepare();
+    for line in std::io::stdin().lock().lines() {
+        burn(Duration::from_millis(number(&[line?], 0)?));
+    }
+    Ok(())
 }
 
 /// Milliseconds of CPU time in one go; prints its samples.

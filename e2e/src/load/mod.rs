@@ -19,6 +19,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("pingpong", shapes::pingpong),
     ("realtime", shapes::realtime),
     ("bursts", bursts::bursts),
+    ("silent", bursts::silent),
     ("steady", bursts::steady),
     ("jobs", jobs::jobs),
     ("queue-sender", queue::queue_sender),

@@ -101,11 +101,12 @@ pub(super) fn children(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// MiB that the victim holds and MiB that the other process takes.
+/// MiB that the victim holds, MiB that the other process takes, and the victim's own cgroup.
 pub(super) fn bystander(arguments: &[String]) -> Result<()> {
     enter(directories(arguments)?)?;
     let (held, taken) = (number(arguments, 1)? * MIB, number(arguments, 2)? * MIB);
-    let victim = holding_child(held)?;
+    let own = arguments.get(3).context("the victim's cgroup is missing")?;
+    let victim = holding_child(own, held)?;
     let allocator = child(|| {
         drop(take(taken));
         Ok(())
@@ -145,7 +146,7 @@ fn take_when_alone() {
 pub(super) fn group(arguments: &[String]) -> Result<()> {
     let mut pids = Vec::new();
     for _ in 1..number(arguments, 1)? {
-        pids.push(holding_child_in(Some(directories(arguments)?), MIB)?);
+        pids.push(holding_child(directories(arguments)?, MIB)?);
     }
     let allocator = child(|| {
         enter(directories(arguments)?)?;
@@ -187,7 +188,7 @@ pub(super) fn already_ending(arguments: &[String]) -> Result<()> {
 
 /// MiB that a process holds until it is killed by whoever. Tells its id first.
 pub(super) fn sitting(arguments: &[String]) -> Result<()> {
-    let victim = holding_child_in(Some(directories(arguments)?), number(arguments, 1)? * MIB)?;
+    let victim = holding_child(directories(arguments)?, number(arguments, 1)? * MIB)?;
     println!("{victim}");
     println!("{}", Victim::new(wait(Some(victim))?, 0));
     Ok(())
@@ -203,15 +204,11 @@ fn become_victim() -> Result<()> {
     write("/proc/self/comm".as_ref(), NAME)
 }
 
-/// A victim that holds memory by the time this returns.
-fn holding_child(bytes: u64) -> Result<u32> {
-    holding_child_in(None, bytes)
-}
-
-fn holding_child_in(directories: Option<&str>, bytes: u64) -> Result<u32> {
+/// A victim in these cgroups that holds memory by the time this returns.
+fn holding_child(directories: &str, bytes: u64) -> Result<u32> {
     let (mut ready, mut tell) = pipe()?;
     let pid = child(|| {
-        directories.map_or(Ok(()), enter)?;
+        enter(directories)?;
         become_victim()?;
         let memory = take(bytes);
         tell.write_all(&[0])?;

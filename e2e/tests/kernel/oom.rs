@@ -140,12 +140,15 @@ fn one_child() -> Result<()> {
     check_allocators(&told, &kills)
 }
 
-/// The kernel frees a victim's last 40 MiB just after it stops waiting for them. With less to free,
-/// the allocator could be next.
+/// Victim and allocator share the limit, not the cgroup. The kernel frees a victim's last 40 MiB just
+/// after it stops waiting for them: with less to free, the allocator could be next.
 fn bystander() -> Result<()> {
     let limited = Limited::new("bystander", 120 * MIB)?;
-    let told = run(&limited, "oom-bystander", &["96", "48"])?;
-    let kills = check(&told, id(&limited)?, Outcome::Killed)?;
+    let shared = limited.cgroup.as_ref().context("no v2 cgroup")?;
+    let own = shared.child("victim")?;
+    let directory = own.directory.to_string_lossy().into_owned();
+    let told = run(&limited, "oom-bystander", &["96", "48", &directory])?;
+    let kills = check(&told, own.id, Outcome::Killed)?;
     ensure!(
         told.victims[0].allocator_pid != told.victims[0].pid,
         "nothing shown"
