@@ -12,7 +12,7 @@ pub const CONTROL_CELLS: u32 = 3;
 
 /// Cells in the map `ACTIVE`, one for each CPU: the version of the programs that count there.
 /// A program of another version returns at once, so that a swap is one store on each CPU.
-pub const ACTIVE_CELLS: u32 = 2048;
+pub const ACTIVE_CELLS: u32 = 8_192;
 
 /// Where fields lie in structs of the running kernel, read from its BTF by user space and set
 /// before the programs are loaded. All in bytes.

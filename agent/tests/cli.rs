@@ -1,4 +1,5 @@
 //! The program as people run it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::{
     collections::BTreeSet,

@@ -27,6 +27,7 @@ pub fn run_as_workload(workloads: &[Workload]) {
     if flag != WORKLOAD {
         return;
     }
+    end_with_parent();
     let mut line = String::new();
     let outcome = match workloads.iter().find(|(known, _)| known == name) {
         // The parent says so when this process is in its cgroup.
@@ -41,6 +42,13 @@ pub fn run_as_workload(workloads: &[Workload]) {
         std::process::exit(1);
     }
     std::process::exit(0);
+}
+
+/// A workload whose parent is killed ends too.
+#[expect(unsafe_code, reason = "prctl has no safe wrapper")]
+fn end_with_parent() {
+    // SAFETY: no memory is involved.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
 /// A running workload; killed when dropped.

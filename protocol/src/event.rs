@@ -1,11 +1,11 @@
 //! Table `events`: what happened at a point in time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Origin, Timestamp};
 
 /// What kind of thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A process was chosen for want of memory.
@@ -15,7 +15,7 @@ pub enum EventKind {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
     pub timestamp: Timestamp,

@@ -7,7 +7,7 @@ mod pod_usage;
 mod reconcile;
 mod time;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use event::{Event, EventKind};
 pub use pod_network::{NetworkClass, PodNetwork};
@@ -34,7 +34,7 @@ pub enum Row {
 }
 
 /// Who wrote a row, and when: (node, epoch, seq) names the batch that it belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Cluster.
     pub cluster_id: String,

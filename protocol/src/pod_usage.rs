@@ -108,10 +108,10 @@ pub struct PodUsage {
     pub restarts: Option<i64>,
     /// Bytes sent in the window.
     pub net_tx_bytes_delta: Option<i64>,
-    /// Bytes received in the window.
-    pub net_rx_bytes_delta: Option<i64>,
     /// Packets sent in the window.
     pub net_tx_packets_delta: Option<i64>,
+    /// Bytes received in the window.
+    pub net_rx_bytes_delta: Option<i64>,
     /// Packets received in the window.
     pub net_rx_packets_delta: Option<i64>,
     /// Bytes read from block devices.

@@ -1,6 +1,7 @@
 //! Table `reconcile`: the node's own totals beside the sum of its rows, for every window.
-//! `total = rows + unattributed + in_flight`; what is in flight was counted between the reading of
-//! the rows and of the total, and is in the next window's rows.
+//! `total = rows + unattributed + (in_flight - in_flight of the window before)`. What is in flight
+//! has been counted, but not told in a row yet: the rows are read before the total. It falls back to
+//! about nothing whenever little happens; what stays in it is lost.
 
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ pub struct Balance {
     pub rows: i64,
     /// What no row could take.
     pub unattributed: i64,
-    /// See the module.
+    /// Counted, but in no row up to the end of this window. See the module.
     pub in_flight: i64,
 }
 

@@ -8,4 +8,4 @@ mod usage;
 pub use hierarchy::{Cgroup, find_root, list};
 pub use memory::oom_group;
 pub use stat::{CpuStat, read_cpu_stat};
-pub use usage::own_cpu_ns;
+pub use usage::FileCpu;

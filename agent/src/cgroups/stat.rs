@@ -2,8 +2,10 @@
 
 use std::{fs, io, path::Path};
 
+use serde::{Deserialize, Serialize};
+
 /// What `cpu.stat` tells; throttling only where the cpu controller is on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuStat {
     /// CPU time, descendants included.
     pub usage_usec: u64,

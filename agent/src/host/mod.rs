@@ -18,16 +18,19 @@ use std::{
 use agent_common::cpu::CpuUsage;
 use protocol::{Row, Timestamp};
 
-use self::state::{State, StateError};
+use self::state::{Counters, State, StateError, Stored};
 use crate::{
-    cgroups::{self, Cgroup},
+    cgroups::{self, Cgroup, FileCpu},
     join::{Ledger, OomLedger, Reading},
     kernel::{
-        CgroupEventKind, Kernel, KernelError, OomEvent, Options, PinError, RecordError, Snapshot,
-        Source, SourceState, Sources, needs, sys,
+        CgroupEventKind, Kernel, KernelError, OomEvent, Options, PinError, Prefix, RecordError,
+        Snapshot, Source, SourceState, Sources, default_prefixes, needs, node_prefixes, sys,
     },
 };
 
+/// Cgroups that may wait for their last row: more cut the window short, so that a storm of short
+/// lives is bounded in memory.
+const MOST_RELEASED: usize = 2_048;
 /// Longest wait between two looks at the stop flag.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -64,8 +67,20 @@ pub struct Host {
     ledger: Ledger,
     oom: OomLedger,
     state: Option<State>,
-    has_cpu_controller: bool,
-    bad_records: u64,
+    file_cpu: FileCpu,
+    /// The host's addresses, as the kernel's tables hold them.
+    addresses: Vec<Prefix>,
+    /// Lifecycle records lost until the last listing.
+    lost_lives: u64,
+    troubles: Troubles,
+}
+
+/// What the agent itself could not do since the last window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Troubles {
+    unreadable_records: u64,
+    unsaved_states: u64,
+    unlisted: u64,
 }
 
 impl Host {
@@ -76,26 +91,24 @@ impl Host {
         let (kernel, sources) = start_kernel(&mut settings, &mut say)?;
         tell_absent(&sources, &settings, &mut say);
         let ledger = Ledger::new(identity::origin(), now(), sys::boot_ns());
-        let controllers =
-            std::fs::read_to_string(settings.kernel.cgroup_root.join("cgroup.subtree_control"));
         let mut host = Self {
-            has_cpu_controller: controllers
-                .is_ok_and(|names| names.split_whitespace().any(|name| name == "cpu")),
+            addresses: node_prefixes(),
+            file_cpu: FileCpu::default(),
+            lost_lives: 0,
+            troubles: Troubles::default(),
             settings,
             kernel,
             sources,
             ledger,
             oom: OomLedger::default(),
             state: None,
-            bad_records: 0,
         };
         host.take_over(&mut say)?;
         let listing = host.list();
         if host.counts_cpu_by_files() {
-            // Files count since each cgroup's birth, not since our start.
-            let mut snapshot = host.read()?;
-            host.add_cpu_by_files(&mut snapshot, &listing);
-            host.ledger.skip_to(&snapshot);
+            // Files count since each cgroup's birth: the first reading sets the mark.
+            host.file_cpu
+                .read(&host.settings.kernel.cgroup_root, &listing);
         }
         Ok(host)
     }
@@ -117,22 +130,46 @@ impl Host {
         let Some(directory) = &self.settings.state else {
             return Ok(());
         };
-        let state = State::open(directory, &identity::boot_id(), kernel.incarnation())?;
-        match state.load() {
-            Some(baseline) => {
-                for id in self.ledger.resume(baseline) {
+        let by_files = matches!(self.sources.state(Source::Cpu), SourceState::Absent(_));
+        let counters = Counters {
+            boot_id: identity::boot_id(),
+            incarnation: kernel.incarnation(),
+            cpu_by_files: by_files,
+        };
+        let state = match State::open(directory, counters) {
+            Ok(state) => state,
+            Err(error) => {
+                say(&crate::error_chain(&error));
+                return Ok(());
+            }
+        };
+        let gap = match state.load() {
+            Stored::Fits(baseline, oom) => {
+                self.oom = *oom;
+                for id in self.ledger.resume(*baseline) {
                     kernel.remove_account(id)?;
                 }
+                if by_files {
+                    // Files are read from a mark of this process's own.
+                    self.ledger.begin_cpu_anew();
+                }
+                None
             }
-            None if kernel.took_over() => {
-                let reason =
-                    "an earlier agent's counters go on, but what its rows told is not known";
-                say(&format!("gap: {reason}"));
-                self.ledger.on_gap(reason.to_owned(), now());
+            Stored::OtherCounters => {
+                Some("the counters of the last row are gone, with what came since")
+            }
+            Stored::Nothing if kernel.took_over() => {
+                Some("an earlier agent's counters go on, but what its rows told is not known")
+            }
+            Stored::Nothing => None,
+        };
+        if let Some(reason) = gap {
+            say(&format!("gap: {reason}"));
+            self.ledger.on_gap(reason.to_owned(), now());
+            if kernel.took_over() {
                 let snapshot = kernel.read()?;
                 self.ledger.skip_to(&snapshot);
             }
-            None => {}
         }
         self.state = Some(state);
         Ok(())
@@ -140,11 +177,26 @@ impl Host {
 
     /// Names the cgroups that exist. A hierarchy that can't be listed leaves ids as names.
     fn list(&mut self) -> Vec<Cgroup> {
-        let listing = cgroups::list(&self.settings.kernel.cgroup_root).unwrap_or_default();
-        if !listing.is_empty() {
-            self.ledger.on_listing(&listing, sys::boot_ns());
+        match cgroups::list(&self.settings.kernel.cgroup_root) {
+            Ok(listing) => {
+                self.ledger.on_listing(&listing, sys::boot_ns());
+                listing
+            }
+            Err(_) => {
+                self.troubles.unlisted += 1;
+                Vec::new()
+            }
         }
-        listing
+    }
+
+    /// Keeps what an agent after us needs. A state that is behind its rows would tell them twice: if
+    /// it can't be written, none is left.
+    fn save(&mut self) {
+        let Some(state) = &self.state else { return };
+        if state.save(&self.ledger.baseline(), &self.oom).is_err() {
+            self.troubles.unsaved_states += 1;
+            state.discard();
+        }
     }
 
     /// Writes windows until `deadline` or until `stop` is set; the last one is cut short then.
@@ -160,9 +212,7 @@ impl Host {
             self.wait_until(end, stop)?;
             let rows = self.close_window()?;
             write(&rows).map_err(HostError::Output)?;
-            if let Some(state) = &self.state {
-                state.save(self.ledger.baseline())?;
-            }
+            self.save();
             let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if is_over || stop.load(Ordering::Relaxed) {
                 return Ok(());
@@ -185,6 +235,9 @@ impl Host {
                 None => std::thread::sleep(wait),
             }
             self.take_events()?;
+            if self.ledger.released() >= MOST_RELEASED {
+                return Ok(());
+            }
         }
     }
 
@@ -194,20 +247,22 @@ impl Host {
             return Ok(());
         };
         let mut released = Vec::new();
-        let mut bad_records = 0;
+        let (mut taken, mut unreadable) = (0_u64, 0_u64);
         let root = &self.settings.kernel.cgroup_root;
         let (ledger, oom) = (&mut self.ledger, &mut self.oom);
         kernel.cgroup_events(|event| match event {
             Ok(event) => {
+                taken += 1;
                 if event.kind == CgroupEventKind::Released {
                     released.push(event.cgroup_id);
                 }
                 ledger.on_cgroup(event);
             }
-            Err(RecordError::TooShort(_) | RecordError::UnknownKind(_)) => bad_records += 1,
+            Err(RecordError::TooShort(_) | RecordError::UnknownKind(_)) => unreadable += 1,
         });
         kernel.oom_events(|event| match event {
             Ok(event) => {
+                taken += 1;
                 let group = match &event {
                     OomEvent::Exited { cgroup_id, .. } => ledger
                         .path(*cgroup_id)
@@ -216,27 +271,31 @@ impl Host {
                 };
                 oom.on_event_in(event, group);
             }
-            Err(RecordError::TooShort(_) | RecordError::UnknownKind(_)) => bad_records += 1,
+            Err(RecordError::TooShort(_) | RecordError::UnknownKind(_)) => unreadable += 1,
         });
-        self.bad_records += bad_records;
-        self.settle(&released)
+        self.troubles.unreadable_records += unreadable;
+        if taken > 0 {
+            self.settle(&released)?;
+        }
+        Ok(())
     }
 
     /// Takes the accounts of cgroups to which nothing can be charged any more out of the kernel. They
-    /// are kept in the state first: a kill in between neither loses nor repeats them.
+    /// are kept in the state first, with all that was told of since: a kill in between neither loses
+    /// nor repeats it.
     fn settle(&mut self, released: &[u64]) -> Result<(), HostError> {
-        let Some(kernel) = self.kernel.as_ref().filter(|_| !released.is_empty()) else {
+        let Some(kernel) = &self.kernel else {
             return Ok(());
         };
         for id in released {
             let (cpu, network) = kernel.account(*id)?;
             self.ledger.on_released(*id, cpu, &network);
         }
-        if let Some(state) = &self.state {
-            state.save(self.ledger.baseline())?;
-        }
-        for id in released {
-            kernel.remove_account(*id)?;
+        self.save();
+        if let Some(kernel) = &self.kernel {
+            released
+                .iter()
+                .try_for_each(|id| kernel.remove_account(*id))?;
         }
         Ok(())
     }
@@ -245,32 +304,68 @@ impl Host {
     pub fn close_window(&mut self) -> Result<Vec<Row>, HostError> {
         self.take_events()?;
         // Cgroups whose release never came.
-        self.settle(&self.ledger.quiet(sys::boot_ns()))?;
+        let quiet = self.ledger.quiet(sys::boot_ns());
+        if !quiet.is_empty() {
+            self.settle(&quiet)?;
+        }
+        self.refresh_addresses()?;
         let mut snapshot = self.read()?;
         if self.counts_cpu_by_files() {
-            let listing = self.list();
-            self.add_cpu_by_files(&mut snapshot, &listing);
+            self.add_cpu_by_files(&mut snapshot);
         }
         self.ledger.observe(&snapshot);
+        self.name_the_nameless(&snapshot);
+        self.take_kills();
+        let stats = self.stats();
+        let losses = self.losses();
+        let reading = Reading {
+            now: now(),
+            snapshot: &snapshot,
+            stats: &stats,
+            sources: &self.sources,
+            losses: &losses,
+        };
+        Ok(self.ledger.close(&reading))
+    }
+
+    /// Addresses come and go while the agent runs; their class follows.
+    fn refresh_addresses(&mut self) -> Result<(), HostError> {
+        let addresses = node_prefixes();
+        if let Some(kernel) = self.kernel.as_ref().filter(|_| addresses != self.addresses) {
+            kernel.set_prefixes(&[default_prefixes(), addresses.clone()].concat())?;
+            self.addresses = addresses;
+        }
+        Ok(())
+    }
+
+    /// Lists the hierarchy where records can't have told every life.
+    fn name_the_nameless(&mut self, snapshot: &Snapshot) {
         let lost = snapshot.losses[agent_common::loss::LOSS_LIFECYCLE_RING as usize];
-        let blind = !self.sources.is_active(Source::Lifecycle) || lost > 0;
+        let blind = !self.sources.is_active(Source::Lifecycle) || lost != self.lost_lives;
+        self.lost_lives = lost;
         if blind || self.ledger.has_nameless() {
             self.list();
         }
+    }
+
+    fn take_kills(&mut self) {
         let (wall, boot_ns) = (now(), sys::boot_ns());
         for kill in self.oom.finish(boot_ns) {
             let age_us = boot_ns.saturating_sub(kill.at_ns) / 1000;
             let at = wall.plus_us(-i64::try_from(age_us).unwrap_or(0));
             self.ledger.on_kill(&kill, at);
         }
-        let stats = self.stats();
-        let reading = Reading {
-            now: now(),
-            snapshot: &snapshot,
-            stats: &stats,
-            sources: &self.sources,
-        };
-        Ok(self.ledger.close(&reading))
+    }
+
+    /// What the agent itself could not do since the last window.
+    fn losses(&mut self) -> Vec<(&'static str, u64)> {
+        let troubles = std::mem::take(&mut self.troubles);
+        vec![
+            ("records_unreadable", troubles.unreadable_records),
+            ("states_not_saved", troubles.unsaved_states),
+            ("listings_failed", troubles.unlisted),
+            ("oom_marks_without_room", self.oom.take_unmatched()),
+        ]
     }
 
     fn read(&mut self) -> Result<Snapshot, HostError> {
@@ -287,24 +382,29 @@ impl Host {
         matches!(self.sources.state(Source::Cpu), SourceState::Absent(_))
     }
 
-    fn add_cpu_by_files(&self, snapshot: &mut Snapshot, listing: &[Cgroup]) {
-        let own = cgroups::own_cpu_ns(&self.settings.kernel.cgroup_root, listing);
-        snapshot.cpu_totals.run_ns = own.values().sum();
+    fn add_cpu_by_files(&mut self, snapshot: &mut Snapshot) {
+        let listing = self.list();
+        let own = self
+            .file_cpu
+            .read(&self.settings.kernel.cgroup_root, &listing);
         let usage = |run_ns| CpuUsage {
             run_ns,
             ..CpuUsage::ZERO
         };
         snapshot
             .cpu
-            .extend(own.into_iter().map(|(id, run_ns)| (id, usage(run_ns))));
+            .extend(own.iter().map(|(id, run_ns)| (*id, usage(*run_ns))));
+        // There is no other total to compare with.
+        snapshot.cpu_totals.run_ns = self.file_cpu.total_ns();
     }
 
-    /// `cpu.stat` of every charged cgroup, where the cpu controller makes it tell throttling.
+    /// `cpu.stat` of every cgroup that ran, where the cpu controller makes it tell throttling.
     fn stats(&self) -> HashMap<u64, cgroups::CpuStat> {
-        if !self.has_cpu_controller {
+        let root = &self.settings.kernel.cgroup_root;
+        let controllers = std::fs::read_to_string(root.join("cgroup.subtree_control"));
+        if !controllers.is_ok_and(|names| names.split_whitespace().any(|name| name == "cpu")) {
             return HashMap::new();
         }
-        let root = &self.settings.kernel.cgroup_root;
         let read = |(id, path)| Some((id, cgroups::read_cpu_stat(root, path).ok()?));
         self.ledger.charged().filter_map(read).collect()
     }

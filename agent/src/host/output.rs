@@ -9,6 +9,8 @@ use protocol::{Closing, NetworkClass, PodUsage, Row};
 
 /// Windows for which a workload that is gone stays on a live table.
 const KEEP_WINDOWS: usize = 10;
+/// Most workloads that are gone on a live table.
+const MOST_ENDED: usize = 20;
 /// Most lines of a live table.
 const MOST_LINES: usize = 40;
 /// Classes that have a column.
@@ -71,7 +73,9 @@ impl Table {
                 writeln!(
                     output,
                     "{} {:?} {}",
-                    event.timestamp, event.kind, event.message
+                    event.timestamp,
+                    event.kind,
+                    printable(&event.message)
                 )?;
             }
         }
@@ -83,17 +87,14 @@ impl Table {
         output: &mut impl Write,
         lines: Vec<(String, bool)>,
     ) -> io::Result<()> {
-        self.ended
+        let ended: Vec<&String> = self.ended.iter().flatten().collect();
+        let shown = &ended[ended.len().saturating_sub(MOST_ENDED)..];
+        shown
             .iter()
-            .flatten()
             .try_for_each(|line| writeln!(output, "{line}"))?;
-        self.ended.push_back(
-            lines
-                .into_iter()
-                .filter(|(_, ended)| *ended)
-                .map(|(line, _)| line)
-                .collect(),
-        );
+        let gone = lines.into_iter().filter(|(_, ended)| *ended);
+        self.ended
+            .push_back(gone.map(|(line, _)| line).take(MOST_ENDED).collect());
         if self.ended.len() > KEEP_WINDOWS {
             self.ended.pop_front();
         }
@@ -181,12 +182,20 @@ fn line(usage: &PodUsage, network: &BTreeMap<(&str, NetworkClass), [i64; 2]>) ->
 
 /// The end of a path tells more than its beginning.
 fn shortened(text: &str, most: usize) -> String {
+    let text = printable(text);
     let length = text.chars().count();
     if length <= most {
-        return text.to_owned();
+        return text;
     }
     let end: String = text.chars().skip(length - most + 1).collect();
     format!("…{end}")
+}
+
+/// Names are others' bytes: none of them may steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|char| if char.is_control() { '?' } else { char })
+        .collect()
 }
 
 fn bytes(value: i64) -> String {
@@ -211,6 +220,7 @@ mod tests {
     #[test]
     fn long_paths_keep_their_end() {
         assert_eq!(shortened("/a/b", 10), "/a/b");
+        assert_eq!(shortened("/a\u{1b}]0;b\u{7}", 10), "/a?]0;b?");
         assert_eq!(shortened("/system.slice/x.service", 10), "…x.service");
     }
 

@@ -39,7 +39,7 @@ pub struct Account {
     pub current: Counters,
     /// The newest reading's windows.
     pub cpu: Option<CpuUsage>,
-    /// `cpu.stat` as of the last row.
+    /// `cpu.stat` as of the last row; all zero for one whose birth was seen.
     pub stat: Option<CpuStat>,
     /// Processes killed since the last row.
     pub oom_kills: u64,

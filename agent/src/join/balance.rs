@@ -2,7 +2,7 @@
 
 use protocol::Balance;
 
-use super::counters::four;
+use super::counters::{self, four};
 use crate::kernel::Snapshot;
 
 /// The node's cumulative totals: CPU time, then traffic as in `Counters`.
@@ -28,7 +28,7 @@ impl Totals {
     /// What came since `earlier`.
     pub fn since(&self, earlier: &Self) -> Self {
         let minus = |now: [u64; 5], before: [u64; 5]| {
-            std::array::from_fn(|i| now[i].saturating_sub(before[i]))
+            std::array::from_fn(|i| counters::since(now[i], before[i]))
         };
         Self {
             total: minus(self.total, earlier.total),
@@ -36,16 +36,18 @@ impl Totals {
         }
     }
 
-    /// Balances the window's totals with the sum of its rows, figure by figure.
-    pub fn balance(&self, rows: &[u64; 5]) -> [Balance; 5] {
+    /// Balances the window's totals with the sum of its rows, figure by figure. `in_flight` is what
+    /// no row told up to the window before.
+    pub fn balance(&self, rows: &[u64; 5], in_flight: &mut [i64; 5]) -> [Balance; 5] {
         std::array::from_fn(|i| {
             let [total, rows, unattributed] =
                 [self.total[i], rows[i], self.unattributed[i]].map(signed);
+            in_flight[i] += total - rows - unattributed;
             Balance {
                 total,
                 rows,
                 unattributed,
-                in_flight: total - rows - unattributed,
+                in_flight: in_flight[i],
             }
         })
     }

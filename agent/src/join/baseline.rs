@@ -2,15 +2,19 @@
 //! where the last one's ended.
 
 use agent_common::loss::LOSSES;
+use protocol::Event;
 use serde::{Deserialize, Serialize};
 
 use super::{balance::Totals, counters::Counters};
+use crate::cgroups::CpuStat;
 
-/// The state of the ledger after a window.
+/// The state of the ledger after a window, and what it took in since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The node's totals.
     pub totals: Totals,
+    /// What is in no row yet, figure by figure.
+    pub in_flight: [i64; 5],
     /// What was lost.
     pub losses: [u64; LOSSES],
     /// End of the last window, wall clock.
@@ -19,6 +23,8 @@ pub struct Baseline {
     pub window_end_ns: u64,
     /// Every account.
     pub cgroups: Vec<KnownCgroup>,
+    /// Events that no window told yet.
+    pub events: Vec<Event>,
 }
 
 impl Baseline {
@@ -40,6 +46,10 @@ pub struct KnownCgroup {
     pub reported: Counters,
     /// Its last counters, taken out of the kernel but not told yet.
     pub last: Option<Counters>,
+    /// `cpu.stat` as of the last row.
+    pub stat: Option<CpuStat>,
+    /// Kills that no row told yet.
+    pub oom_kills: u64,
     /// Since when it has been removed and quiet, boot clock.
     pub removed_ns: Option<u64>,
 }

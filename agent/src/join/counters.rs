@@ -70,7 +70,8 @@ impl Counters {
     }
 }
 
-fn since(now: u64, earlier: u64) -> u64 {
+/// What came since; a counter that fell began anew.
+pub fn since(now: u64, earlier: u64) -> u64 {
     now.checked_sub(earlier).unwrap_or(now)
 }
 

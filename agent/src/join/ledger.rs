@@ -34,6 +34,8 @@ pub struct Reading<'a> {
     pub stats: &'a HashMap<u64, CpuStat>,
     /// Which sources run.
     pub sources: &'a Sources,
+    /// What the agent itself could not take in since the last window, by name.
+    pub losses: &'a [(&'static str, u64)],
 }
 
 /// See the module.
@@ -42,6 +44,7 @@ pub struct Ledger {
     origin: Origin,
     accounts: BTreeMap<u64, Account>,
     totals: Totals,
+    in_flight: [i64; 5],
     losses: [u64; LOSSES],
     window_start: Timestamp,
     started_ns: u64,
@@ -55,6 +58,7 @@ impl Ledger {
             origin,
             accounts: BTreeMap::new(),
             totals: Totals::default(),
+            in_flight: [0; 5],
             losses: [0; LOSSES],
             window_start: now,
             started_ns: now_ns,
@@ -67,7 +71,9 @@ impl Ledger {
     pub fn resume(&mut self, baseline: Baseline) -> Vec<u64> {
         let released = baseline.released();
         self.totals = baseline.totals;
+        self.in_flight = baseline.in_flight;
         self.losses = baseline.losses;
+        self.events = baseline.events;
         self.window_start = Timestamp {
             unix_us: baseline.window_end_us,
         };
@@ -76,6 +82,8 @@ impl Ledger {
             let mut account = Account::new(known.path);
             account.current = known.last.clone().unwrap_or_else(|| known.reported.clone());
             account.reported = known.reported;
+            account.stat = known.stat;
+            account.oom_kills = known.oom_kills;
             account.life = match (known.last, known.removed_ns) {
                 (Some(_), _) => Life::Released,
                 (None, Some(quiet_since_ns)) => Life::Removed {
@@ -99,6 +107,16 @@ impl Ledger {
         }
     }
 
+    /// CPU time is counted from zero again.
+    pub fn begin_cpu_anew(&mut self) {
+        self.totals.total[0] = 0;
+        self.totals.unattributed[0] = 0;
+        for account in self.accounts.values_mut() {
+            account.reported.run_ns = 0;
+            account.current.run_ns = 0;
+        }
+    }
+
     /// What an agent needs to go on from here.
     pub fn baseline(&self) -> Baseline {
         let known = |(id, account): (&u64, &Account)| KnownCgroup {
@@ -106,6 +124,8 @@ impl Ledger {
             path: account.path.clone(),
             reported: account.reported.clone(),
             last: (account.life == Life::Released).then(|| account.current.clone()),
+            stat: account.stat,
+            oom_kills: account.oom_kills,
             removed_ns: match account.life {
                 Life::Removed { quiet_since_ns, .. } => Some(quiet_since_ns),
                 Life::Alive | Life::Released => None,
@@ -113,7 +133,9 @@ impl Ledger {
         };
         Baseline {
             totals: self.totals,
+            in_flight: self.in_flight,
             losses: self.losses,
+            events: self.events.clone(),
             window_end_us: self.window_start.unix_us,
             window_end_ns: self.started_ns,
             cgroups: self.accounts.iter().map(known).collect(),
@@ -127,11 +149,15 @@ impl Ledger {
             .map(|cgroup| (cgroup.id, cgroup.path.as_str()))
             .collect();
         for (id, path) in &listed {
-            let path = Some((*path).to_owned());
-            self.accounts
+            let account = self
+                .accounts
                 .entry(*id)
-                .or_insert_with(|| Account::new(None))
-                .path = path;
+                .or_insert_with(|| Account::new(None));
+            account.path = Some((*path).to_owned());
+            // What is listed exists: an earlier listing was incomplete.
+            if matches!(account.life, Life::Removed { .. }) {
+                account.life = Life::Alive;
+            }
         }
         for (id, account) in &mut self.accounts {
             // Id 0 stands for packets without a cgroup.
@@ -153,6 +179,9 @@ impl Ledger {
         // Removals tell the path as well: a lost birth costs no name.
         if account.path.is_none() && !event.path.is_empty() {
             account.path = Some(event.path);
+        }
+        if event.kind == CgroupEventKind::Born {
+            account.stat = Some(CpuStat::default());
         }
         if event.kind == CgroupEventKind::Removed && account.life == Life::Alive {
             account.life = Life::Removed {
@@ -178,22 +207,23 @@ impl Ledger {
 
     /// Takes note of a finished OOM kill.
     pub fn on_kill(&mut self, kill: &Kill, at: Timestamp) {
-        let path = match self.accounts.get_mut(&kill.cgroup_id) {
-            Some(account) => {
-                account.oom_kills += u64::from(kill.is_kill());
-                account.path.clone()
-            }
-            None => None,
-        };
+        // One that has not ended is in no cgroup that could be told yet.
+        let has_ended = kill.cgroup_id != 0;
+        let account = self.accounts.get_mut(&kill.cgroup_id).filter(|_| has_ended);
+        let path = account.and_then(|account| {
+            account.oom_kills += u64::from(kill.is_kill());
+            account.path.clone()
+        });
+        let name = || rows::identity(kill.cgroup_id, path.as_deref()).0;
         self.events.push(Event {
-            pod_id: path,
+            pod_id: has_ended.then(name),
             incident: Some(kill.incident),
             outcome: Some(kill.outcome_name().to_owned()),
             pid: Some(i64::from(kill.pid)),
-            comm: Some(kill.comm.clone()),
+            comm: has_ended.then(|| kill.comm.clone()),
             peak_rss_bytes: kill.peak_rss_bytes.map(signed),
             allocator_pid: Some(i64::from(kill.allocator_pid)),
-            cgroup_id: Some(signed(kill.cgroup_id)),
+            cgroup_id: has_ended.then(|| signed(kill.cgroup_id)),
             ..self.event(EventKind::OomKill, at, kill.message())
         });
     }
@@ -225,10 +255,19 @@ impl Ledger {
         self.accounts.get(&id)?.path.as_deref()
     }
 
-    /// Cgroups that exist and were ever charged, with their paths.
+    /// How many cgroups wait for their last row.
+    pub fn released(&self) -> usize {
+        self.accounts
+            .values()
+            .filter(|account| account.life == Life::Released)
+            .count()
+    }
+
+    /// Cgroups that exist and ran since the last row, with their paths: others can't be throttled.
     pub fn charged(&self) -> impl Iterator<Item = (u64, &str)> {
         self.accounts.iter().filter_map(|(id, account)| {
-            let charged = account.life == Life::Alive && !account.current.is_zero();
+            let charged =
+                account.life == Life::Alive && account.current.run_ns != account.reported.run_ns;
             Some((*id, account.path.as_deref()?)).filter(|_| charged)
         })
     }
@@ -277,16 +316,23 @@ impl Ledger {
             length_ns,
             row_window: snapshot.row_window,
             lost_events: losses.iter().sum(),
+            online_cpus: snapshot.online_cpus,
             sources: reading.sources,
         };
         let (mut rows, sums) = self.account_rows(&window, reading.stats, snapshot.at_ns);
         let totals = Totals::new(snapshot);
         let difference = totals.since(&self.totals);
+        let balance = difference.balance(&sums, &mut self.in_flight);
         if difference.unattributed != [0; 5] {
             rows.push(rows::unattributed(&window, &difference.unattributed));
         }
         rows.extend(self.take_events(&origin));
-        rows.push(reconcile(&window, &rows, difference.balance(&sums), losses));
+        rows.push(reconcile(
+            &window,
+            &rows,
+            balance,
+            &all_losses(losses, reading.losses),
+        ));
         self.totals = totals;
         self.losses = snapshot.losses;
         self.started_ns = snapshot.at_ns;
@@ -330,14 +376,19 @@ impl Ledger {
     }
 }
 
-/// The end of a window: the wall clock, unless it fell behind where the window would then overlap
-/// the last one; then time goes on by the boot clock.
+/// The end of a window: the wall clock. When that was set back, rows would overlap: windows are
+/// told at half their length then, until the clock has caught up.
 fn window_end(start: Timestamp, length_ns: u64, now: Timestamp) -> Timestamp {
-    if now > start {
-        now
-    } else {
-        start.plus_us(signed(length_ns / 1000))
-    }
+    now.max(start.plus_us(signed(length_ns / 2000)))
+}
+
+/// What was lost, in the kernel and in the agent, by name.
+fn all_losses(kernel: [u64; LOSSES], agent: &[(&'static str, u64)]) -> Vec<String> {
+    let kernel = LOSS_NAMES.into_iter().zip(kernel);
+    let all = kernel.chain(agent.iter().copied());
+    all.filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name}={count}"))
+        .collect()
 }
 
 fn add(sums: &mut [u64; 5], unreported: &Counters) {
@@ -351,7 +402,7 @@ fn reconcile(
     window: &Window<'_>,
     rows: &[Row],
     balance: [protocol::Balance; 5],
-    losses: [u64; LOSSES],
+    losses: &[String],
 ) -> Row {
     let [
         cpu_ns,
@@ -373,12 +424,7 @@ fn reconcile(
         net_tx_packets,
         net_rx_bytes,
         net_rx_packets,
-        losses: LOSS_NAMES
-            .iter()
-            .zip(losses)
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{name}={count}"))
-            .collect(),
+        losses: losses.to_vec(),
         sources: rows::source_states(window.sources),
         origin: window.origin.clone(),
     })

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::kernel::{OomEvent, OomMark};
 
 /// Marks that wait for the end of their process. Further ones are counted and forgotten: such a
@@ -13,7 +15,7 @@ pub const EXIT_PATIENCE_NS: u64 = 30_000_000_000;
 const INCIDENT_NS: u64 = 100_000_000;
 
 /// What became of a marked process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It died of the kill.
     Killed,
@@ -24,7 +26,7 @@ pub enum Outcome {
 }
 
 /// One process of one incident, finished.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kill {
     /// The same for all processes that one lack of memory took: when it began, on the boot clock.
     pub incident: u64,
@@ -80,7 +82,7 @@ impl Kill {
 }
 
 /// A mark, waiting.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Pending {
     mark: OomMark,
     incident: u64,
@@ -88,7 +90,7 @@ struct Pending {
 }
 
 /// An incident that further marks may belong to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Incident {
     id: u64,
     allocator_tid: u32,
@@ -98,7 +100,7 @@ struct Incident {
 }
 
 /// Marks that wait, and finished kills.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OomLedger {
     pending: HashMap<u32, Pending>,
     /// Marks whose process was told to have ended before them.
@@ -163,9 +165,9 @@ impl OomLedger {
         std::mem::take(&mut self.finished)
     }
 
-    /// Marks that found no room.
-    pub fn unmatched(&self) -> u64 {
-        self.unmatched
+    /// Marks that found no room since the last call.
+    pub fn take_unmatched(&mut self) -> u64 {
+        std::mem::take(&mut self.unmatched)
     }
 
     fn on_mark(&mut self, mark: OomMark, oom_group: Option<bool>) {

@@ -24,6 +24,8 @@ pub struct Window<'a> {
     pub length_ns: u64,
     /// Number that the kernel's peaks carry.
     pub row_window: u32,
+    /// CPUs that can run something; no peak is higher.
+    pub online_cpus: usize,
     /// Kernel records lost in it.
     pub lost_events: u64,
     /// Which sources run.
@@ -107,7 +109,7 @@ fn blank(window: &Window<'_>, id: Option<u64>) -> PodUsage {
 }
 
 /// Name and kind of a cgroup. Without a path the id is all there is.
-fn identity(id: u64, path: Option<&str>) -> (String, Option<String>) {
+pub fn identity(id: u64, path: Option<&str>) -> (String, Option<String>) {
     match path {
         _ if id == NO_CGROUP => ("kernel".to_owned(), Some("kernel".to_owned())),
         Some(path) => {
@@ -134,11 +136,16 @@ fn fill_cpu(usage: &mut PodUsage, window: &Window<'_>, account: &Account, unrepo
         // Files tell totals only.
         return;
     }
-    let peak_ns = account
-        .cpu
-        .as_ref()
-        .filter(|_| unreported.run_ns > 0)
-        .map_or(0, |cpu| cpu_windows::peak_ns(cpu, window.row_window));
+    // Nobody knows the windows of one whose last counters an earlier agent took.
+    let Some(cpu) = account.cpu.as_ref() else {
+        return;
+    };
+    let most_ns = cpu_windows::WINDOW_NS.saturating_mul(window.online_cpus.max(1) as u64);
+    let peak_ns = match unreported.run_ns {
+        0 => 0,
+        // A tick tells its whole time at its end, so that a window can seem fuller than it can be.
+        _ => cpu_windows::peak_ns(cpu, window.row_window).min(most_ns),
+    };
     usage.cpu_peak_cores = Some(cpu_windows::cores(peak_ns));
     let p99_ns = cpu_windows::quantile_ns(&unreported.histogram, window.length_ns, 0.99);
     usage.cpu_p99_cores = Some(cpu_windows::cores(p99_ns.min(peak_ns)));

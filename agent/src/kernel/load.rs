@@ -159,12 +159,13 @@ pub(super) fn map_error(what: &'static str) -> impl FnOnce(io::Error) -> KernelE
 /// Pins of other layouts, and maps that are not what their name says, hold counters that can't be
 /// read: they go, and the gap is told.
 fn remove_unreadable(pins: &Pins, options: &Options) -> Result<Option<Gap>, KernelError> {
+    let cpus = cpus()?;
     let gap = pins.remove_other_layouts()?;
     for map in &MAPS {
         let Ok(data) = MapData::from_pin(pins.map(map.name)) else {
             continue;
         };
-        let entries = map.accounts.map(|kind| accounts(kind, options));
+        let entries = map.accounts.map(|kind| accounts(kind, options, cpus));
         let fits = data.info().is_ok_and(|info| {
             info.key_size() == map.key_bytes
                 && info.value_size() == map.value_bytes
@@ -196,9 +197,10 @@ fn load_object(
     version: u32,
     offsets: &Offsets,
 ) -> Result<Ebpf, KernelError> {
-    let shard_mask = shards() - 1;
-    let cpu_mask = accounts(AccountKind::Cpu, options) - 1;
-    let network_mask = accounts(AccountKind::Network, options) - 1;
+    let cpus = cpus()?;
+    let shard_mask = shards(cpus) - 1;
+    let cpu_mask = accounts(AccountKind::Cpu, options, cpus) - 1;
+    let network_mask = accounts(AccountKind::Network, options, cpus) - 1;
     let jiffies = jiffies_per_slot();
     let loopback = u32::from(options.loopback_shortcut);
     let mut loader = EbpfLoader::new();
@@ -215,7 +217,7 @@ fn load_object(
             loader.map_pin_path(map.name, pins.map(map.name));
         }
         if let Some(kind) = map.accounts {
-            loader.map_max_entries(map.name, accounts(kind, options));
+            loader.map_max_entries(map.name, accounts(kind, options, cpus));
         }
     }
     loader
@@ -224,25 +226,25 @@ fn load_object(
 }
 
 /// Shards of each network account; a power of two.
-fn shards() -> u32 {
-    u32::try_from(cpus())
+fn shards(cpus: usize) -> u32 {
+    u32::try_from(cpus)
         .unwrap_or(u32::MAX)
         .clamp(1, agent_common::network::MAX_SHARDS)
         .next_power_of_two()
 }
 
 /// Places in a table of accounts; a power of two.
-fn accounts(kind: AccountKind, options: &Options) -> u32 {
+fn accounts(kind: AccountKind, options: &Options, cpus: usize) -> u32 {
     let most = options.max_accounts.unwrap_or_else(|| match kind {
         AccountKind::Cpu => CPU_ACCOUNTS,
-        AccountKind::Network => NETWORK_ACCOUNTS_PER_SHARD * shards(),
+        AccountKind::Network => NETWORK_ACCOUNTS_PER_SHARD * shards(cpus),
     });
     most.clamp(1, 1 << 24).next_power_of_two()
 }
 
-/// Possible CPUs; 1 if the kernel does not tell.
-pub(super) fn cpus() -> usize {
-    aya::util::nr_cpus().unwrap_or(1)
+/// Possible CPUs. A guess would make wrong sums.
+pub(super) fn cpus() -> Result<usize, KernelError> {
+    aya::util::nr_cpus().map_err(|(file, source)| KernelError::Cpus { file, source })
 }
 
 /// Whole jiffies nearest to 20 ms.
@@ -250,8 +252,7 @@ fn jiffies_per_slot() -> u64 {
     (agent_common::cpu::SLOT_NS * jiffies_per_second()).div_ceil(1_000_000_000)
 }
 
-/// HZ, by the kernel's own configuration where it tells it, else measured as the resolution of the
-/// coarse clock, which ticks once a jiffy.
+/// HZ, from the resolution of the coarse clock, which ticks once a jiffy.
 fn jiffies_per_second() -> u64 {
     let mut resolution = libc::timespec {
         tv_sec: 0,

@@ -82,6 +82,15 @@ pub enum KernelError {
         "loading the kernel programs: the agent needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
     )]
     Load(#[source] Box<aya::EbpfError>),
+    /// The number of CPUs can't be told.
+    #[error("reading {file}: mount the host's /sys")]
+    Cpus {
+        /// Where it should stand.
+        file: &'static str,
+        /// The answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// A map is missing in the object.
     #[error("the kernel object has no map {0}: it belongs to another version of the agent")]
     NoMap(&'static str),

@@ -68,11 +68,14 @@ fn type_information() -> Result<String, String> {
 }
 
 fn hierarchy(cgroup_root: Option<&Path>) -> Result<String, String> {
-    cgroup_root.map(|root| root.display().to_string()).ok_or_else(|| {
-        "no cgroup2 file system is mounted: boot with systemd.unified_cgroup_hierarchy=1, or mount \
-         the host's /sys/fs/cgroup into this container"
-            .to_owned()
-    })
+    cgroup_root
+        .map(|root| root.display().to_string())
+        .ok_or_else(|| {
+            "no mount shows the cgroup v2 hierarchy from its top: boot with \
+         systemd.unified_cgroup_hierarchy=1, or run this container in the host's cgroup namespace \
+         with the host's /sys/fs/cgroup"
+                .to_owned()
+        })
 }
 
 fn capabilities(status: &str) -> Result<String, String> {

@@ -14,6 +14,8 @@ use agent_common::LAYOUT;
 
 use super::sys;
 
+/// Where a BPF file system is mounted on every host that has one.
+const BPF_FS: &str = "/sys/fs/bpf";
 /// Magic number of a BPF file system.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 
@@ -22,7 +24,8 @@ const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 pub enum PinError {
     /// There is no BPF file system and none could be mounted.
     #[error(
-        "{path} is on no BPF file system: `mount -t bpf bpf {mount}`, or mount the host's there"
+        "{path} is on no BPF file system: `mount -t bpf bpf {mount}`, or mount the host's there, \
+         and name a directory on it"
     )]
     NoBpfFs {
         /// The wanted directory.
@@ -112,7 +115,7 @@ impl Pins {
     /// Removes the pins of every other layout, whose counters this agent can't read.
     pub(super) fn remove_other_layouts(&self) -> Result<Option<Gap>, PinError> {
         let mut gap = None;
-        for entry in entries(&self.root)? {
+        for entry in layouts(&self.root)? {
             if entry != self.layout() {
                 remove_tree(&entry)?;
                 let name = entry
@@ -144,27 +147,52 @@ impl Pins {
     }
 }
 
-/// Removes every pin: detaches the programs and frees the maps. Tells whether there was any.
+/// Removes every pin of ours: detaches the programs and frees the maps. Tells whether there was any.
+/// Nothing else is touched, whatever directory is named.
 pub fn uninstall(root: &Path) -> Result<bool, PinError> {
-    if !root.exists() {
+    if !is_bpf_fs(root) || layouts(root)?.is_empty() {
         return Ok(false);
     }
     let lock = File::open(root).map_err(io_error("opening", root))?;
     sys::lock_directory(lock.as_fd()).map_err(|_| PinError::Busy(root.to_owned()))?;
-    remove_tree(root)?;
-    Ok(true)
+    for layout in layouts(root)? {
+        remove_tree(&layout)?;
+    }
+    match fs::remove_dir(root) {
+        // Others keep something there.
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+            Err(io_error("removing", root)(error))
+        }
+        _ => Ok(true),
+    }
 }
 
+/// The directories of pins that some version of the agent made.
+fn layouts(root: &Path) -> Result<Vec<PathBuf>, PinError> {
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix("layout-"));
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let mut found = entries(root)?;
+    found.retain(is_ours);
+    Ok(found)
+}
+
+/// A missing BPF file system is mounted at its usual place, never over anything else.
 fn ensure_bpf_fs(root: &Path) -> Result<(), PinError> {
     if is_bpf_fs(root) {
         return Ok(());
     }
-    let mount = root.parent().unwrap_or(root);
+    let mount = Path::new(BPF_FS);
     let no_bpf_fs = |source| PinError::NoBpfFs {
         path: root.to_owned(),
         mount: mount.to_owned(),
         source,
     };
+    if !root.starts_with(mount) {
+        return Err(no_bpf_fs(io::Error::from(io::ErrorKind::Unsupported)));
+    }
     fs::create_dir_all(mount).map_err(no_bpf_fs)?;
     sys::mount("bpf", mount).map_err(no_bpf_fs)
 }
@@ -206,5 +234,44 @@ fn io_error<'a>(
         what,
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of somebody else's, with what must stay.
+    fn foreign(label: &str) -> PathBuf {
+        let root =
+            std::env::temp_dir().join(format!("podledger-pins-{label}-{}", std::process::id()));
+        fs::create_dir_all(root.join("precious")).unwrap();
+        fs::create_dir_all(root.join("layout-1/maps")).unwrap();
+        root
+    }
+
+    #[test]
+    fn uninstalling_touches_no_ordinary_directory() {
+        let root = foreign("uninstall");
+        assert!(!uninstall(&root).unwrap());
+        assert!(root.join("precious").exists() && root.join("layout-1/maps").exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_mounted_over_ordinary_directories() {
+        let root = foreign("mount");
+        let error = Pins::open(&root.join("pins")).unwrap_err();
+        assert!(matches!(error, PinError::NoBpfFs { .. }), "{error}");
+        assert!(!root.join("pins").exists());
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn only_directories_that_an_agent_made_are_layouts() {
+        let root = foreign("layouts");
+        fs::create_dir_all(root.join("layout-x")).unwrap();
+        assert_eq!(layouts(&root).unwrap(), [root.join("layout-1")]);
+        fs::remove_dir_all(&root).unwrap();
     }
 }

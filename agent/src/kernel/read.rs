@@ -89,6 +89,8 @@ pub struct Snapshot {
     pub cpu_totals: CpuTotals,
     /// Traffic of the host.
     pub network_totals: NetworkTotals,
+    /// CPUs that can run something.
+    pub online_cpus: usize,
     /// What was lost, by `agent_common::loss`.
     pub losses: [u64; LOSSES],
 }
@@ -116,7 +118,7 @@ impl Maps {
         let network = open_table(ebpf, "NETWORK_KEYS", "NETWORK", NetworkUsage::ZERO)?;
         Ok(Self {
             fds,
-            cpus: cpus(),
+            cpus: cpus()?,
             cpu,
             network,
         })
@@ -171,6 +173,8 @@ impl Maps {
         snapshot.cpu_totals = self.cpu_totals()?;
         snapshot.network_totals = self.network_totals()?;
         snapshot.losses = self.losses()?;
+        // Without an answer: those that are possible.
+        snapshot.online_cpus = aya::util::online_cpus().map_or(self.cpus, |cpus| cpus.len());
         Ok(snapshot)
     }
 
@@ -262,13 +266,6 @@ impl Kernel {
         while let Some(record) = self.records.oom.next() {
             handle(OomEvent::decode(&record));
         }
-    }
-
-    /// Forgets an OOM victim that does not exit.
-    pub fn forget_victim(&self, tid: u32) -> Result<(), KernelError> {
-        sys::delete(self.maps.fd("OOM_VICTIMS"), &tid)
-            .map(drop)
-            .map_err(map_error("forgetting an OOM victim"))
     }
 
     /// Waits until a record can be read or `timeout_ms` have passed.

@@ -1,6 +1,9 @@
 //! Records of the kernel's rings, decoded. They are foreign bytes: every length and number is
 //! checked before it becomes a type.
 
+use serde::{Deserialize, Serialize};
+
+use super::sys;
 use agent_common::{
     lifecycle::{CGROUP_BORN, CGROUP_RELEASED, CGROUP_REMOVED, CgroupRecord, PATH_BYTES},
     oom::{OOM_EXITED, OOM_MARKED, OomRecord},
@@ -8,8 +11,6 @@ use agent_common::{
 
 /// Signal of a killed process.
 const SIGKILL: u32 = 9;
-/// Size of a page on every platform supported.
-const PAGE_BYTES: u64 = 4096;
 
 /// A record that makes no sense.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +73,7 @@ impl CgroupEvent {
 }
 
 /// A thread that was marked as victim, and by whom.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OomMark {
     /// The thread; from kernel 6.8 on, its process.
     pub tid: u32,
@@ -128,7 +129,7 @@ impl OomEvent {
                 pid: record.pid,
                 comm: comm(&record.comm),
                 cgroup_id: record.cgroup_id,
-                peak_rss_bytes: record.peak_rss_pages.saturating_mul(PAGE_BYTES),
+                peak_rss_bytes: record.peak_rss_pages.saturating_mul(sys::page_bytes()),
                 was_killed: record.exit_code & 0x7f == SIGKILL,
                 at_ns: record.exited_ns,
             }),

@@ -15,6 +15,9 @@ use std::{
 
 use aya::Pod;
 
+/// No kernel is built for more.
+const MOST_CPUS: usize = 8_192;
+
 const BPF_MAP_LOOKUP_ELEM: libc::c_long = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_long = 3;
@@ -110,10 +113,12 @@ pub fn look_up_per_cpu<V: Pod>(map: BorrowedFd<'_>, key: u32, cpus: usize) -> io
             "the kernel pads per-CPU values to 8"
         );
     };
-    let mut values = Vec::<V>::with_capacity(cpus);
+    // The kernel writes a value for every CPU that it thinks possible, whatever we think. Room that
+    // it does not use is never touched.
+    let mut values = Vec::<V>::with_capacity(cpus.max(MOST_CPUS));
     let mut attributes = element(map, &key, values.as_mut_ptr() as u64);
     bpf(BPF_MAP_LOOKUP_ELEM, &mut attributes)?;
-    // SAFETY: the kernel wrote one value for each possible CPU; V is plain data.
+    // SAFETY: the kernel wrote a value for each possible CPU, which `cpus` counts; V is plain data.
     unsafe { values.set_len(cpus) };
     Ok(values)
 }
@@ -243,19 +248,31 @@ pub fn mount(kind: &str, target: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets the calling thread run on one CPU only; on all of `cpus` again when the guard is dropped.
+/// Lets the calling thread run on one CPU only.
 pub fn run_on(cpu: usize) -> io::Result<()> {
-    // SAFETY: an all-zero set is an empty set; the macros check the bound.
+    let mut mask = vec![0_u64; cpu / 64 + 1];
+    mask[cpu / 64] = 1 << (cpu % 64);
+    // SAFETY: the mask is as long as told.
     let status = unsafe {
-        let mut set = std::mem::zeroed::<libc::cpu_set_t>();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+        libc::syscall(
+            libc::SYS_sched_setaffinity,
+            0,
+            size_of_val(mask.as_slice()),
+            mask.as_ptr(),
+        )
     };
     if status == 0 {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Bytes of a page of memory.
+pub fn page_bytes() -> u64 {
+    // SAFETY: no memory is involved.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
 }
 
 /// Nanoseconds since boot, suspend included: the clock of the kernel's records.

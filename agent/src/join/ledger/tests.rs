@@ -72,6 +72,7 @@ fn close(ledger: &mut Ledger, snapshot: &Snapshot) -> Vec<Row> {
         snapshot,
         stats: &HashMap::new(),
         sources: &sources(),
+        losses: &[],
     })
 }
 
@@ -252,12 +253,8 @@ fn rows_unattributed_and_in_flight_make_up_the_total() {
     assert_eq!(lost.cpu_seconds, Some(20e-9));
 }
 
-#[test]
-fn a_kill_is_an_event_and_counts_in_its_cgroups_row() {
-    let mut ledger = ledger();
-    ledger.on_cgroup(event(CgroupEventKind::Born));
-    let mut oom = super::super::OomLedger::default();
-    oom.on_event(OomEvent::Exited {
+fn exited() -> OomEvent {
+    OomEvent::Exited {
         mark: OomMark::default(),
         pid: 9,
         comm: "hog".into(),
@@ -265,7 +262,15 @@ fn a_kill_is_an_event_and_counts_in_its_cgroups_row() {
         peak_rss_bytes: 4096,
         was_killed: true,
         at_ns: 1,
-    });
+    }
+}
+
+#[test]
+fn a_kill_is_an_event_and_counts_in_its_cgroups_row() {
+    let mut ledger = ledger();
+    ledger.on_cgroup(event(CgroupEventKind::Born));
+    let mut oom = super::super::OomLedger::default();
+    oom.on_event(exited());
     for kill in oom.finish(2) {
         ledger.on_kill(&kill, at(0));
     }
@@ -287,7 +292,7 @@ fn a_kill_is_an_event_and_counts_in_its_cgroups_row() {
 }
 
 #[test]
-fn windows_do_not_overlap_when_the_clock_is_set_back() {
+fn windows_get_shorter_but_do_not_overlap_when_the_clock_is_set_back() {
     let mut ledger = ledger();
     close(&mut ledger, &snapshot(10, 1, 0));
     let late = snapshot(20, 2, 0);
@@ -297,9 +302,57 @@ fn windows_do_not_overlap_when_the_clock_is_set_back() {
         snapshot: &late,
         stats: &HashMap::new(),
         sources: &sources(),
+        losses: &[],
     });
     assert_eq!(
         (reconcile(&rows).window_start, reconcile(&rows).window_end),
-        (at(10), at(20))
+        (at(10), at(15))
     );
+}
+
+#[test]
+fn what_is_in_no_row_stays_in_flight_until_a_row_tells_it() {
+    let mut ledger = ledger();
+    let mut first = snapshot(1, 70, 5);
+    first.cpu_totals.run_ns = 100;
+    let mut second = snapshot(2, 100, 5);
+    second.cpu_totals.run_ns = 100;
+    let levels = [&first, &second].map(|snapshot| {
+        let rows = close(&mut ledger, snapshot);
+        reconcile(&rows).cpu_ns.in_flight
+    });
+    assert_eq!(levels, [30, 0]);
+}
+
+#[test]
+fn a_cgroup_that_a_listing_left_out_lives_on() {
+    let mut ledger = ledger();
+    let one = Cgroup {
+        id: ID,
+        path: PATH.to_owned(),
+    };
+    ledger.on_listing(std::slice::from_ref(&one), 0);
+    close(&mut ledger, &snapshot(1, 5, 0));
+    ledger.on_listing(&[], SECOND);
+    ledger.on_listing(&[one], 2 * SECOND);
+    let rows = close(&mut ledger, &snapshot(3, 6, 0));
+    assert_eq!(usages(&rows)[0].closing, None);
+    assert!(ledger.quiet(u64::MAX).is_empty());
+}
+
+#[test]
+fn events_and_kills_that_no_window_told_are_the_next_agents() {
+    let mut first = ledger();
+    first.on_cgroup(event(CgroupEventKind::Born));
+    let mut oom = super::super::OomLedger::default();
+    oom.on_event(exited());
+    oom.finish(2)
+        .iter()
+        .for_each(|kill| first.on_kill(kill, at(0)));
+    let stored = serde_json::to_string(&first.baseline()).unwrap();
+    let mut second = ledger();
+    second.resume(serde_json::from_str(&stored).unwrap());
+    let rows = close(&mut second, &snapshot(1, 1, 0));
+    assert_eq!(usages(&rows)[0].oom_kills, Some(1));
+    assert!(rows.iter().any(|row| matches!(row, Row::Events(_))));
 }

@@ -214,7 +214,7 @@ fn what_waits_is_bounded_and_the_rest_is_counted() {
     let mut ledger = OomLedger::default();
     let over = MAX_PENDING as u32 + 10;
     (0..over).for_each(|i| ledger.on_event(mark(10_000 + i, i, 1)));
-    assert_eq!(ledger.unmatched(), 10);
+    assert_eq!(ledger.take_unmatched(), 10);
     ledger.on_event(end(10_000 + over - 1, over - 1, 1));
     assert_eq!(ledger.finish(u64::MAX).len(), MAX_PENDING + 1);
 }

@@ -81,8 +81,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
     };
     let loads = Loads::start()?;
     let deadline = Instant::now() + arguments.length;
-    host.run(Some(deadline), &stop, |rows| show(rows, &mut summary))?;
+    let shown = host.run(Some(deadline), &stop, |rows| show(rows, &mut summary));
+    // Whatever went wrong, no workload of ours stays behind.
     let truth = loads.finish()?;
+    shown?;
     let closing = Instant::now() + CLOSING_PATIENCE;
     while !summary.is_complete(&truth) && Instant::now() < closing && !stop.load(Ordering::Relaxed)
     {
