@@ -1,5 +1,8 @@
 //! The program as people run it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::{
     collections::BTreeSet,

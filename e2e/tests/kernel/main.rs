@@ -9,6 +9,7 @@ mod host;
 mod lifecycle;
 mod lifecycle_names;
 mod lifecycle_ring;
+mod loading;
 mod network;
 mod oom;
 mod oom_edges;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         memory::WORKLOADS,
         net::workload::WORKLOADS,
         host::WORKLOADS,
+        loading::WORKLOADS,
         restart::WORKLOADS,
         verifier::WORKLOADS,
     ];
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         oom::TESTS,
         oom_edges::TESTS,
         host::TESTS,
+        loading::TESTS,
         restart::TESTS,
         verifier::TESTS,
     ];
