@@ -15,14 +15,20 @@ pub(crate) struct Args {
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
+    /// What else the measurement takes, for example `--check 1` or `--cgroups 1000000`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    more: Vec<String>,
 }
 
 /// Builds what is needed and becomes the measuring program.
 pub(crate) fn run(args: &Args) -> Result<()> {
     build_ebpf::build(false)?;
+    // The agent itself is measured too.
+    test_binaries::release("agent", "podledger-agent")?;
     let bench = test_binaries::release("e2e", "e2e-bench")?;
     let mut command = Command::new(&bench);
     command.arg(&args.name).args(args.json.then_some("--json"));
+    command.args(&args.more);
     let error = command.exec();
     Err(Error::new(error)).with_context(|| format!("cannot start {}", bench.display()))
 }

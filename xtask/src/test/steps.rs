@@ -36,6 +36,7 @@ pub(super) const ALL: &[Step] = &[
     quick("kernel running", |strict| kernel(kernels::RUNNING, strict)),
     slow("kernel 6.1", |strict| kernel("6.1", strict)),
     slow("kernel 6.12", |strict| kernel("6.12", strict)),
+    slow("bench kernel", |_| bench()),
 ];
 
 /// A test binary that takes longer hangs.
@@ -146,6 +147,15 @@ fn follow(label: &str, command: &mut Command) -> (Tally, Option<String>) {
         watched.tally,
         problem.map(|problem| format!("{label}: {problem}")),
     )
+}
+
+/// Measured on a machine that does other work: beyond its bound by half is a change, less is noise.
+const BENCH_FACTOR: &str = "1.5";
+
+fn bench() -> Result<Done> {
+    test_binaries::release("agent", "podledger-agent")?;
+    let mut command = Command::new(test_binaries::release("e2e", "e2e-bench")?);
+    in_root(command.args(["kernel", "--check", BENCH_FACTOR]))
 }
 
 fn kernel(name: &str, strict: bool) -> Result<Done> {

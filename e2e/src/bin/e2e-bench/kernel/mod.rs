@@ -2,6 +2,7 @@
 
 mod agent_process;
 mod attached;
+mod bounds;
 mod comparators;
 mod loopback;
 mod maps;
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
+    /// Fail where a number is beyond its bound by more than this factor, for example 1.25
+    #[arg(long, value_name = "FACTOR")]
+    check: Option<f64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -44,7 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         serde_json::to_string(&report.figures)?
     } else {
         report.to_string()
-    })
+    })?;
+    args.check
+        .map_or(Ok(()), |factor| bounds::check(&report.figures, factor))
 }
 
 /// Options without pins, so that a running agent and the benchmark don't meet.

@@ -19,14 +19,14 @@ use crate::numbers::{mib, rounded};
 /// One number for each published bound, and what others cost at the same hooks.
 #[derive(Serialize)]
 pub(super) struct Figures {
-    egress_ns_over_empty: f64,
-    ingress_ns_over_empty: f64,
-    class_miss_ns_over_empty: f64,
-    cpu_event_ns_over_empty: f64,
-    loopback_ratio: f64,
-    agent_rss_mib: f64,
-    map_mib: f64,
-    agent_cpu_ms_per_read: f64,
+    pub(super) egress_ns_over_empty: f64,
+    pub(super) ingress_ns_over_empty: f64,
+    pub(super) class_miss_ns_over_empty: f64,
+    pub(super) cpu_event_ns_over_empty: f64,
+    pub(super) loopback_ratio: f64,
+    pub(super) agent_rss_mib: f64,
+    pub(super) map_mib: f64,
+    pub(super) agent_cpu_ms_per_read: f64,
     systemd_egress_ns_over_empty: f64,
     systemd_ingress_ns_over_empty: f64,
     bcc_cpu_event_ns_over_empty: f64,
