@@ -82,7 +82,8 @@ impl<V: Pod> Table<V> {
     fn places(&self, key: u64) -> impl Iterator<Item = (u32, &AtomicU64)> {
         let cells = self.keys.cells();
         let mut places = Places::of(stored(key), cells.len() as u32 - 1);
-        (0..PROBES).map(move |_| {
+        // A table of fewer places than probes comes to each of them more than once.
+        (0..PROBES.min(cells.len() as u32)).map(move |_| {
             let place = places.next();
             (place, &cells[place as usize])
         })

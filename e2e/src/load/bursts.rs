@@ -10,7 +10,7 @@ use agent::kernel::sys::run_on;
 use anyhow::{Context as _, Result};
 
 use super::{
-    clock::{boot_ns, burn, go_first, precise_timers, sleep_until},
+    clock::{boot_ns, burn, go_first, precise_timers, process_cpu_ns, sleep_until},
     number,
     samples::{Samples, highest},
 };
@@ -20,6 +20,7 @@ const MS: u64 = 1_000_000;
 const QUIET_NS: u64 = 200 * MS;
 /// Phases repeat after a slot.
 const PHASES_NS: u64 = 20 * MS;
+const WINDOW_NS: u64 = 100 * MS;
 const SAMPLE_EVERY_NS: u64 = 200_000;
 
 /// Threads, each on a CPU of its own, and milliseconds of CPU time for each. For every line of input,
@@ -30,8 +31,7 @@ pub(super) fn bursts(arguments: &[String]) -> Result<()> {
     for line in std::io::stdin().lock().lines() {
         let phase_ns = number(&[line?], 0)? * MS;
         let start_ns = (boot_ns() + QUIET_NS).next_multiple_of(PHASES_NS) + phase_ns;
-        let samples = burst(threads, cpu_ns, start_ns)?;
-        println!("{}", Burst::of(&samples));
+        println!("{}", burst(threads, cpu_ns, start_ns)?);
     }
     Ok(())
 }
@@ -49,29 +49,28 @@ pub struct Burst {
     pub in_100_ms: u64,
     /// The longest time for which one of its threads stood still.
     pub stall_ns: u64,
+    /// CPU time of its process, from 100 ms before to its last moment, that is not the burst's.
+    pub other_ns: u64,
 }
 
 impl Burst {
-    fn of(threads: &[Samples]) -> Self {
-        let first = threads
-            .iter()
-            .map(|thread| thread.span().0)
-            .min()
-            .unwrap_or(0);
-        let last = threads
-            .iter()
-            .map(|thread| thread.span().1)
-            .max()
-            .unwrap_or(0);
+    /// `used_ns` is the CPU time of the process and `late_ns` how late its measurement began.
+    fn of(threads: &[Samples], used_ns: u64, late_ns: u64) -> Self {
+        let spans = threads.iter().map(Samples::span);
+        let (first, last) = spans.fold((u64::MAX, 0), |(first, last), span| {
+            (first.min(span.0), last.max(span.1))
+        });
         let stalls = threads
             .iter()
             .map(|thread| thread.longest_stall(first, last));
+        let cpu_ns = threads.iter().map(Samples::cpu_ns).sum();
         Self {
             wall_ns: last - first,
-            cpu_ns: threads.iter().map(Samples::cpu_ns).sum(),
+            cpu_ns,
             in_80_ms: highest(threads, 80 * MS, 0, u64::MAX),
-            in_100_ms: highest(threads, 100 * MS, 0, u64::MAX),
-            stall_ns: stalls.max().unwrap_or(0),
+            in_100_ms: highest(threads, WINDOW_NS, 0, u64::MAX),
+            stall_ns: stalls.max().unwrap_or(0).max(late_ns),
+            other_ns: used_ns.saturating_sub(cpu_ns),
         }
     }
 
@@ -84,6 +83,7 @@ impl Burst {
             in_80_ms: number(&fields, 2)?,
             in_100_ms: number(&fields, 3)?,
             stall_ns: number(&fields, 4)?,
+            other_ns: number(&fields, 5)?,
         })
     }
 }
@@ -96,25 +96,36 @@ impl fmt::Display for Burst {
             in_80_ms,
             in_100_ms,
             stall_ns,
+            other_ns,
         } = self;
-        write!(f, "{wall_ns} {cpu_ns} {in_80_ms} {in_100_ms} {stall_ns}")
+        write!(
+            f,
+            "{wall_ns} {cpu_ns} {in_80_ms} {in_100_ms} {stall_ns} {other_ns}"
+        )
     }
 }
 
-fn burst(threads: u64, cpu_ns: u64, start_ns: u64) -> Result<Vec<Samples>> {
+fn burst(threads: u64, cpu_ns: u64, start_ns: u64) -> Result<Burst> {
     let one = move |cpu: u64| {
         // Where that CPU is not ours, the threads share one and the wall time tells it.
         drop(run_on(cpu as usize));
         sleep_until(start_ns);
         let samples = Samples::burn(cpu_ns, SAMPLE_EVERY_NS);
+        let used_ns = process_cpu_ns();
         sleep_until(boot_ns() + QUIET_NS);
-        samples
+        (samples, used_ns)
     };
     let running: Vec<_> = (0..threads)
         .map(|cpu| thread::spawn(move || one(cpu)))
         .collect();
+    let before_ns = start_ns - WINDOW_NS;
+    sleep_until(before_ns);
+    let (late_ns, used_before_ns) = (boot_ns() - before_ns, process_cpu_ns());
     let ended = running.into_iter().map(|thread| thread.join().ok());
-    ended.collect::<Option<_>>().context("a thread panicked")
+    let ended: Vec<_> = ended.collect::<Option<_>>().context("a thread panicked")?;
+    let (samples, used): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+    let used_ns = used.into_iter().max().unwrap_or(0) - used_before_ns;
+    Ok(Burst::of(&samples, used_ns, late_ns))
 }
 
 /// For every line of input, which tells milliseconds of CPU time, one burst; nothing else.

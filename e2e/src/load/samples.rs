@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::clock::{boot_ns, thread_cpu_ns};
 
-/// A gap between two looks at the clock that is longer than this was no work of ours: the thread,
+/// A gap between two looks at either clock that is longer than this was no work of ours: the thread,
 /// or the machine under it, did not run.
 pub const STALL_NS: u64 = 1_000_000;
 
@@ -28,10 +28,11 @@ impl Samples {
         samples.points.push((now, cpu));
         let mut next = now + every_ns;
         while cpu < end {
-            let before = now;
+            let (before, cpu_before) = (now, cpu);
             (now, cpu) = (boot_ns(), thread_cpu_ns());
-            if now - before > STALL_NS {
-                samples.stalls.push((now, now - before));
+            let gap_ns = (now - before).max(cpu - cpu_before);
+            if gap_ns > STALL_NS {
+                samples.stalls.push((now, gap_ns));
             }
             if now >= next || cpu >= end {
                 samples.points.push((now, cpu));
