@@ -62,6 +62,13 @@ pub(super) fn kernel_command_line<'a>(
     words.join(" ")
 }
 
+/// Whether a guest died of the emulator: a kernel patches its own code while it runs, by way of a
+/// breakpoint, and a second emulated CPU can still see the breakpoint when the patch is done.
+pub(super) fn was_emulated_wrong(messages: &Path) -> bool {
+    let messages = fs::read(messages).unwrap_or_default();
+    String::from_utf8_lossy(&messages).contains("Oops: int3")
+}
+
 /// Why the guest's end is not the end of good tests.
 pub(super) fn problem(watched: &Watched, messages: &Path) -> Option<String> {
     // A test that left without a word has its line cut short by the marker.
