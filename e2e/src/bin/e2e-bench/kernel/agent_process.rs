@@ -23,8 +23,18 @@ pub(super) const ACCOUNTS: Workload = ("accounts", accounts);
 /// The reader alone, where no agent was built.
 pub(super) const STAND_IN: Workload = ("reader", reader);
 
+/// Nothing is left of it, and a running agent is not met.
+const ARGUMENTS: [&str; 7] = [
+    "run",
+    "--host",
+    "--output",
+    "json",
+    "--ephemeral",
+    "--interval",
+    "5s",
+];
 /// Long enough for a few windows of the agent.
-const SETTLING: Duration = Duration::from_secs(25);
+const SETTLING: Duration = Duration::from_secs(22);
 
 /// Resident memory, and of what.
 pub(super) struct Rss {
@@ -79,7 +89,7 @@ struct Agent(Child);
 impl Agent {
     fn start(program: PathBuf) -> Result<Self> {
         Command::new(program)
-            .args(["run", "--host", "--output", "json"])
+            .args(ARGUMENTS)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -93,7 +103,7 @@ impl Agent {
         ensure!(ended.is_none(), "the agent ended: {ended:?}");
         Ok(Rss {
             bytes: rss_bytes(self.0.id())?,
-            of: "podledger-agent run --host --output json",
+            of: "podledger-agent run --host --output json --ephemeral --interval 5s",
         })
     }
 }
