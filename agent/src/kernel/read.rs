@@ -166,11 +166,12 @@ impl Maps {
         self.cpu.for_each(|id, usage| {
             add_cpu(cpu.entry(id).or_insert(CpuUsage::ZERO), usage);
         })?;
+        // Each total right after its accounts: what comes in between is in flight.
+        snapshot.cpu_totals = self.cpu_totals()?;
         self.network.for_each(|key, usage| {
             add_classes(network.entry(key_cgroup(key)).or_default(), usage);
         })?;
         snapshot.at_ns = sys::boot_ns();
-        snapshot.cpu_totals = self.cpu_totals()?;
         snapshot.network_totals = self.network_totals()?;
         snapshot.losses = self.losses()?;
         // Without an answer: those that are possible.
