@@ -38,6 +38,8 @@ pub(super) struct Ratios {
     pub(super) ours: f64,
     /// With programs that do nothing at the same hooks: what the hooks themselves cost.
     pub(super) empty: f64,
+    /// With systemd's IP accounting, at the hooks of packets alone.
+    pub(super) systemd: f64,
 }
 
 pub(super) fn measure() -> Result<Ratios> {
@@ -47,14 +49,22 @@ pub(super) fn measure() -> Result<Ratios> {
     Ok(Ratios {
         ours: ratio(&mut client, || Ok(Kernel::start(&options)?))?,
         empty: ratio(&mut client, || empty_programs(&options.cgroup_root))?,
+        systemd: ratio(&mut client, || {
+            on_packets("systemd_skb", &options.cgroup_root)
+        })?,
     })
 }
 
 fn empty_programs(root: &Path) -> Result<[Comparators; 2]> {
-    let mut programs = [Comparators::load()?, Comparators::load()?];
-    programs[0].attach_packets("empty_skb", root, CgroupSkbAttachType::Egress)?;
-    programs[1].attach_packets("empty_skb", root, CgroupSkbAttachType::Ingress)?;
+    let mut programs = on_packets("empty_skb", root)?;
     programs[0].attach_tracepoint("empty_runtime", "sched_stat_runtime")?;
+    Ok(programs)
+}
+
+fn on_packets(program: &str, root: &Path) -> Result<[Comparators; 2]> {
+    let mut programs = [Comparators::load()?, Comparators::load()?];
+    programs[0].attach_packets(program, root, CgroupSkbAttachType::Egress)?;
+    programs[1].attach_packets(program, root, CgroupSkbAttachType::Ingress)?;
     Ok(programs)
 }
 
