@@ -4,7 +4,10 @@
 mod report;
 mod worker;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use agent::kernel::{CgroupEvent, CgroupEventKind, Kernel, Options};
 use anyhow::{Context as _, Result};
@@ -21,6 +24,8 @@ use self::{
 const WORKERS: u64 = 2;
 /// How often an agent would read here: often, for more samples.
 const READ_EVERY: Duration = Duration::from_millis(250);
+/// Samples until an account without a cgroup is taken although no release was told.
+const ORPHAN_PATIENCE: u32 = 20;
 /// The kernel releases a cgroup about a second after its removal.
 const LAST_RELEASES: Duration = Duration::from_secs(20);
 
@@ -31,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100_000)]
     cgroups: u64,
     /// At most so many a second: beyond what two CPUs can do, the workers take the reader's time
-    #[arg(long, default_value_t = 3_000)]
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
     /// Print the numbers as JSON
     #[arg(long)]
@@ -58,6 +63,7 @@ fn churn(cgroups: u64, rate: u32) -> Result<Report> {
     let mut reader = Reader {
         kernel: Kernel::start(&options)?,
         released: 0,
+        orphans: HashMap::new(),
     };
     let before = reader.sample()?;
     let start = Instant::now();
@@ -72,18 +78,22 @@ fn churn(cgroups: u64, rate: u32) -> Result<Report> {
     let took = start.elapsed();
     workers.finish()?;
     let deadline = Instant::now() + LAST_RELEASES;
-    while reader.released < total && Instant::now() < deadline {
+    while (reader.released < total || !reader.orphans.is_empty()) && Instant::now() < deadline {
         reader.read_until(Instant::now() + READ_EVERY)?;
+        reader.sample()?;
     }
     let after = reader.sample()?;
     drop(parents);
     Ok(Report::new(total, took, &samples, &before, &after))
 }
 
-/// What an agent does: takes the account of every cgroup that the kernel released.
+/// What an agent does: takes the account of every cgroup that the kernel released, and of those whose
+/// release it was not told because the ring was full.
 struct Reader {
     kernel: Kernel,
     released: u64,
+    /// In how many samples on end an account had no cgroup.
+    orphans: HashMap<u64, u32>,
 }
 
 impl Reader {
@@ -111,7 +121,18 @@ impl Reader {
 
     fn sample(&mut self) -> Result<Sample> {
         let snapshot = self.kernel.read()?;
-        Sample::take(&snapshot)
+        let orphans = report::without_cgroup(&snapshot)?;
+        let sample = Sample::take(&snapshot, orphans.len())?;
+        let earlier = std::mem::take(&mut self.orphans);
+        for id in orphans {
+            let samples = earlier.get(&id).copied().unwrap_or_default() + 1;
+            if samples < ORPHAN_PATIENCE {
+                self.orphans.insert(id, samples);
+            } else {
+                self.kernel.remove_account(id)?;
+            }
+        }
+        Ok(sample)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use agent::kernel::Snapshot;
-use agent_common::loss::{LOSS_NAMES, LOSSES};
+use agent_common::loss::{LOSS_LIFECYCLE_RING, LOSS_NAMES, LOSSES};
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
@@ -21,8 +21,8 @@ use crate::{
 pub(super) struct Sample {
     cpu_accounts: f64,
     network_accounts: f64,
-    /// Accounts of both kinds whose cgroup is not in the hierarchy.
-    accounts_without_cgroup: f64,
+    /// Ids with an account whose cgroup is not in the hierarchy.
+    without_cgroup: f64,
     /// Removed cgroups that something still refers to, on the whole host.
     dying_cgroups: f64,
     reader_rss_mib: f64,
@@ -33,14 +33,9 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn take(snapshot: &Snapshot) -> Result<Self> {
-        let root = agent::cgroups::find_root().context("no cgroup v2 hierarchy is mounted")?;
-        let cgroups = agent::cgroups::list(&root)?;
-        let known: HashSet<u64> = cgroups.into_iter().map(|cgroup| cgroup.id).collect();
-        let ids = snapshot.cpu.keys().chain(snapshot.network.keys());
-        let unknown = ids.filter(|id| !known.contains(id));
+    pub(super) fn take(snapshot: &Snapshot, without_cgroup: usize) -> Result<Self> {
         Ok(Self {
-            accounts_without_cgroup: unknown.count() as f64,
+            without_cgroup: without_cgroup as f64,
             cpu_accounts: snapshot.cpu.len() as f64,
             network_accounts: snapshot.network.len() as f64,
             dying_cgroups: dying_cgroups()?,
@@ -55,7 +50,7 @@ impl Sample {
         Self {
             cpu_accounts: of(|sample| sample.cpu_accounts),
             network_accounts: of(|sample| sample.network_accounts),
-            accounts_without_cgroup: of(|sample| sample.accounts_without_cgroup),
+            without_cgroup: of(|sample| sample.without_cgroup),
             dying_cgroups: of(|sample| sample.dying_cgroups),
             reader_rss_mib: of(|sample| sample.reader_rss_mib),
             kernel_slab_mib: of(|sample| sample.kernel_slab_mib),
@@ -67,7 +62,7 @@ impl Sample {
         [
             ("CPU accounts", self.cpu_accounts),
             ("network accounts", self.network_accounts),
-            ("accounts without a cgroup", self.accounts_without_cgroup),
+            ("accounts without a cgroup", self.without_cgroup),
             ("dying cgroups of the host", self.dying_cgroups),
             ("resident memory of the reader, MiB", self.reader_rss_mib),
             ("kernel slab of the host, MiB", self.kernel_slab_mib),
@@ -153,11 +148,14 @@ impl Report {
         let (before, after) = (&self.before, &self.after);
         steady(
             "accounts without a cgroup",
-            before.accounts_without_cgroup,
-            after.accounts_without_cgroup,
+            before.without_cgroup,
+            after.without_cgroup,
             LEFT_SLACK,
         )?;
-        ensure!(self.losses.is_empty(), "lost: {:?}", self.losses);
+        // A full ring of births and ends is made up for; a full table is not.
+        let is_told = |name: &str| name == LOSS_NAMES[LOSS_LIFECYCLE_RING as usize];
+        let others = self.losses.keys().find(|name| !is_told(name));
+        ensure!(others.is_none(), "lost: {:?}", self.losses);
         Ok(())
     }
 }
@@ -190,6 +188,15 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// The ids with an account whose cgroup is not in the hierarchy: removed, and not released yet.
+pub(super) fn without_cgroup(snapshot: &Snapshot) -> Result<HashSet<u64>> {
+    let root = agent::cgroups::find_root().context("no cgroup v2 hierarchy is mounted")?;
+    let cgroups = agent::cgroups::list(&root)?;
+    let known: HashSet<u64> = cgroups.into_iter().map(|cgroup| cgroup.id).collect();
+    let ids = snapshot.cpu.keys().chain(snapshot.network.keys());
+    Ok(ids.copied().filter(|id| !known.contains(id)).collect())
 }
 
 fn dying_cgroups() -> Result<f64> {

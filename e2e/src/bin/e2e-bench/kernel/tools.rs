@@ -87,7 +87,7 @@ impl Tool {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.0.try_wait()? {
-                bail!("installed, but ended with {status}");
+                bail!("installed, but ended with {status}; bpftrace needs tracefs");
             }
             work()?;
             if new_programs(known).iter().any(|info| info.run_count() > 0) {
