@@ -23,7 +23,9 @@ pub const HISTOGRAM_BUCKETS: usize = 32;
 /// Nanoseconds in a window under which it falls into bucket 0: 2^20, a hundredth of a core.
 pub const HISTOGRAM_FIRST_SHIFT: u32 = 20;
 
-/// The CPU account of one cgroup, shared by all CPUs. Only its own tasks, no descendants.
+/// The CPU account of one cgroup, shared by all CPUs. Only its own tasks, no descendants; but the windows
+/// hold those of every cgroup whose windows it was made the owner of as well, and nothing of its own
+/// while another account owns them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuUsage {

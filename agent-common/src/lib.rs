@@ -16,4 +16,4 @@ mod user;
 
 /// Number of the layout of all pinned maps. Raise it with every change of a struct, a map type or a
 /// map size: pins of another layout are replaced by the agent, and the gap is recorded.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;

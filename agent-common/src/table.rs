@@ -13,7 +13,22 @@ pub const NETWORK_ACCOUNTS_PER_SHARD: u32 = 4_096;
 /// finds no place; with nine of ten, one in thirty.
 pub const PROBES: u32 = 32;
 
-/// No key: the place is free, and its account is zero.
+/// In the table of owners: an account keeps its windows itself.
+pub const OWN: u64 = 0;
+
+/// How the place of the account that keeps another's windows is stored: never as [`OWN`].
+#[inline(always)]
+pub const fn owned_by(place: u32) -> u64 {
+    place as u64 + 1
+}
+
+/// The place that was stored; past the end of every table for [`OWN`].
+#[inline(always)]
+pub const fn owner_of(stored: u64) -> u32 {
+    stored.wrapping_sub(1) as u32
+}
+
+/// No key: the place is free, its account is zero and its own.
 pub const FREE: u64 = 0;
 /// No key: the account is being taken away.
 pub const LEAVING: u64 = u64::MAX;
@@ -120,6 +135,13 @@ mod tests {
         let mut places = Places::of(stored(7), CPU_ACCOUNTS - 1);
         let tried: Vec<u32> = (0..PROBES).map(|_| places.next()).collect();
         assert_eq!(tried.iter().collect::<HashSet<_>>().len(), PROBES as usize);
+    }
+
+    #[test]
+    fn no_place_is_stored_as_none() {
+        assert_ne!(owned_by(0), OWN);
+        assert_eq!(owner_of(owned_by(7)), 7);
+        assert_eq!(owner_of(OWN), u32::MAX);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! CPU time by cgroup at `sched_stat_runtime`: it carries the very time that feeds `cpu.stat` and
 //! fires at every tick as well, so a task that is never switched out is seen while it runs.
 //! Slots are numbered by jiffies: reading a clock would double the cost of an event.
+//!
+//! Run time is always its cgroup's, but the windows may be those of an account that user space named
+//! as their owner: a pod's, so that its peak is that of all its containers together.
 
 use agent_common::{
     control::CONTROL_WINDOW,
@@ -9,6 +12,7 @@ use agent_common::{
         SLOT_NS_BITS, WINDOW_SLOTS, histogram_bucket, slot_ns, slot_tag,
     },
     loss::LOSS_CPU_FULL,
+    table::owner_of,
 };
 use aya_ebpf::{
     helpers::generated::bpf_jiffies64, macros::btf_tracepoint, programs::BtfTracePointContext,
@@ -16,7 +20,7 @@ use aya_ebpf::{
 
 use crate::{
     atomic, globals,
-    maps::{CPU, CPU_KEYS, CPU_TOTALS, control, is_active, lose},
+    maps::{CPU, CPU_KEYS, CPU_OWNERS, CPU_TOTALS, control, is_active, lose},
     table::Table,
     task::task_cgroup_id,
 };
@@ -37,9 +41,11 @@ pub fn cpu_runtime(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn charge(cgroup_id: u64, run_ns: u64) {
-    let account = accounts()
-        .find(cgroup_id)
-        .or_else(|| open_account(cgroup_id));
+    let place = match accounts().find_place(cgroup_id) {
+        Some(place) => place,
+        None => open_account(cgroup_id),
+    };
+    let account = CPU.get_ptr_mut(place);
     if let Some(totals) = CPU_TOTALS.get_ptr_mut(0) {
         // SAFETY: a live value. The run queue's lock is held: nothing else runs on this CPU.
         unsafe {
@@ -50,8 +56,18 @@ fn charge(cgroup_id: u64, run_ns: u64) {
         }
     }
     if let Some(account) = account {
-        charge_account(account, run_ns);
+        // SAFETY: a field of a live value.
+        atomic::add(unsafe { &raw mut (*account).run_ns }, run_ns);
+        charge_windows(owner(place).unwrap_or(account), run_ns);
     }
+}
+
+/// Who keeps the windows of the account at `place`, if not that itself.
+#[inline(always)]
+fn owner(place: u32) -> Option<*mut CpuUsage> {
+    // SAFETY: a live value of one integer.
+    let owner = unsafe { core::ptr::read_volatile(CPU_OWNERS.get_ptr(place)?) };
+    CPU.get_ptr_mut(owner_of(owner))
 }
 
 #[inline(always)]
@@ -63,24 +79,23 @@ fn accounts() -> Table<CpuUsage> {
     }
 }
 
+/// The place of a new account; past the end of the table if that is full.
 #[inline(never)]
-fn open_account(cgroup_id: u64) -> Option<*mut CpuUsage> {
-    let account = accounts().open(cgroup_id);
-    if account.is_none() {
+fn open_account(cgroup_id: u64) -> u32 {
+    accounts().open_place(cgroup_id).unwrap_or_else(|| {
         lose(LOSS_CPU_FULL);
-    }
-    account
+        u32::MAX
+    })
 }
 
 #[inline(always)]
-fn charge_account(account: *mut CpuUsage, run_ns: u64) {
+fn charge_windows(account: *mut CpuUsage, run_ns: u64) {
     // SAFETY: a helper without arguments.
     let slot = unsafe { bpf_jiffies64() }
         .checked_div(globals::jiffies_per_slot())
         .unwrap_or(0);
-    // SAFETY: fields of a live value.
+    // SAFETY: a field of a live value, the index is below its length.
     let cell = unsafe {
-        atomic::add(&raw mut (*account).run_ns, run_ns);
         (&raw mut (*account).slots)
             .cast::<u64>()
             .add(slot as usize % RING_SLOTS)

@@ -66,7 +66,7 @@ unsafe fn tell_cgroup(cgroup: *const u8, path: *const u8, kind: u32) {
             level: field(cgroup, offset!(cgroup_level)),
             reserved: 0,
         };
-        send(scratch, path_bytes);
+        send(scratch, path_bytes, wake_up(kind));
     }
 }
 
@@ -89,8 +89,7 @@ unsafe fn read_path(scratch: *mut LifecycleScratch, path: *const u8) -> u32 {
 }
 
 #[inline(always)]
-unsafe fn send(scratch: *mut LifecycleScratch, path_bytes: u32) {
-    let flags = wake_up();
+unsafe fn send(scratch: *mut LifecycleScratch, path_bytes: u32, flags: u64) {
     let ring = (&raw const LIFECYCLE).cast_mut().cast();
     // Bounded last: a bound is forgotten over a call.
     let path_bytes = core::hint::black_box(path_bytes) % PATH_BYTES as u32;
@@ -102,10 +101,13 @@ unsafe fn send(scratch: *mut LifecycleScratch, path_bytes: u32) {
     }
 }
 
-/// The agent looks twice a second by itself: it is woken only when the ring fills up faster.
+/// The agent looks twice a second by itself, and is woken when the ring fills up faster. Of a birth it
+/// must know at once: whose the windows of a container are is told before its first task runs.
 #[inline(always)]
-fn wake_up() -> u64 {
-    if LIFECYCLE.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(LIFECYCLE_BYTES) / 4 {
+fn wake_up(kind: u32) -> u64 {
+    if kind == CGROUP_BORN
+        || LIFECYCLE.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(LIFECYCLE_BYTES) / 4
+    {
         u64::from(BPF_RB_FORCE_WAKEUP)
     } else {
         u64::from(BPF_RB_NO_WAKEUP)

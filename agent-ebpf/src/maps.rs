@@ -37,6 +37,10 @@ pub(crate) static CONTROL: Array<u32> = Array::with_max_entries(CONTROL_CELLS, 0
 pub(crate) static CPU: Array<CpuUsage> = Array::with_max_entries(CPU_ACCOUNTS, 0);
 #[map]
 pub(crate) static CPU_KEYS: Array<u64> = Array::with_max_entries(CPU_ACCOUNTS, BPF_F_MMAPABLE);
+/// Beside each key, the place of the account that keeps its windows; see `agent_common::table::owned_by`.
+/// The kernel gives a cell of a mapped array 8 bytes, whatever it holds.
+#[map]
+pub(crate) static CPU_OWNERS: Array<u64> = Array::with_max_entries(CPU_ACCOUNTS, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static CPU_TOTALS: PerCpuArray<CpuTotals> = PerCpuArray::with_max_entries(1, 0);
 #[map]

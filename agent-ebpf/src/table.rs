@@ -17,6 +17,12 @@ impl<V> Table<V> {
     /// The account of a key that has one.
     #[inline(always)]
     pub(crate) fn find(&self, key: u64) -> Option<*mut V> {
+        self.accounts.get_ptr_mut(self.find_place(key)?)
+    }
+
+    /// Where the account of a key is that has one.
+    #[inline(always)]
+    pub(crate) fn find_place(&self, key: u64) -> Option<u32> {
         let wanted = stored(key);
         let mut places = Places::of(wanted, self.mask);
         for _ in 0..PROBES {
@@ -24,7 +30,7 @@ impl<V> Table<V> {
             let cell = self.keys.get_ptr(place)?;
             // SAFETY: a live value of one integer.
             if unsafe { core::ptr::read_volatile(cell) } == wanted {
-                return self.accounts.get_ptr_mut(place);
+                return Some(place);
             }
         }
         None
@@ -35,6 +41,12 @@ impl<V> Table<V> {
     /// the reader adds them up.)
     #[inline(always)]
     pub(crate) fn open(&self, key: u64) -> Option<*mut V> {
+        self.accounts.get_ptr_mut(self.open_place(key)?)
+    }
+
+    /// As above; the place.
+    #[inline(always)]
+    pub(crate) fn open_place(&self, key: u64) -> Option<u32> {
         let wanted = stored(key);
         let mut places = Places::of(wanted, self.mask);
         for _ in 0..PROBES {
@@ -43,11 +55,11 @@ impl<V> Table<V> {
             // SAFETY: a live value of one integer.
             let is_free = unsafe { core::ptr::read_volatile(cell) } == FREE;
             if is_free && atomic::replace(cell, FREE, wanted) {
-                return self.accounts.get_ptr_mut(place);
+                return Some(place);
             }
             // SAFETY: as above.
             if unsafe { core::ptr::read_volatile(cell) } == wanted {
-                return self.accounts.get_ptr_mut(place);
+                return Some(place);
             }
         }
         None

@@ -1,10 +1,21 @@
 //! The node agent. Data flows `kernel` -> `cgroups` -> `join` -> `host`: counters are read, named,
-//! differenced into rows and written out. A module imports only what stands before it.
+//! differenced into rows and written out; `kubelet`, `pods`, `imds` and `node` add what others know of
+//! the same workloads. A module imports only what stands before it.
 
 pub mod cgroups;
+pub mod config;
+pub mod health;
 pub mod host;
+pub mod http;
+pub mod imds;
 pub mod join;
 pub mod kernel;
+pub mod kubelet;
+pub mod logger;
+pub mod node;
+pub mod pods;
+pub mod run;
+pub mod status;
 
 /// An error and everything that led to it, on one line.
 pub fn error_chain(error: &dyn std::error::Error) -> String {

@@ -13,11 +13,14 @@ use std::{
 
 use serde_json::Value;
 
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_podledger-agent"));
+    command.args(arguments);
+    command
+}
+
 fn agent(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_podledger-agent"))
-        .args(arguments)
-        .output()
-        .unwrap()
+    command(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -71,11 +74,67 @@ fn json_output_is_one_row_a_line_and_ends_with_the_balance() {
 fn mistakes_are_told_with_the_way_out() {
     let output = agent(&["run", "--host", "--interval", "1ms"]);
     assert!(!output.status.success());
-    assert!(text(&output.stderr).contains("at least 100ms"));
+    assert!(
+        text(&output.stderr).contains("from 100ms"),
+        "{}",
+        text(&output.stderr)
+    );
     let output = agent(&["run", "--host", "--without", "disk"]);
-    assert!(text(&output.stderr).contains("network, cpu, oom, lifecycle"));
-    let output = agent(&["run"]);
-    assert!(text(&output.stderr).contains("--host"));
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stderr).contains("network, cpu, oom"),
+        "{}",
+        text(&output.stderr)
+    );
+    let output = command(&["run"])
+        .env("SCRAPE_INTERVAL", "often")
+        .env("JITTER_PERCENT", "900")
+        .env("EC2_METADATA_TOKEN_TTL", "0")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    for variable in [
+        "SCRAPE_INTERVAL",
+        "JITTER_PERCENT",
+        "EC2_METADATA_TOKEN_TTL",
+    ] {
+        assert!(
+            text(&output.stderr).contains(variable),
+            "{variable}: {}",
+            text(&output.stderr)
+        );
+    }
+}
+
+/// A node where nobody answers: its own row comes all the same, and what is missing is said.
+#[test]
+fn a_node_without_a_kubelet_has_rows() {
+    let output = command(&[
+        "run",
+        "--ephemeral",
+        "--interval",
+        "200ms",
+        "--for",
+        "700ms",
+    ])
+    .env("KUBELET_ENDPOINT", "https://127.0.0.1:1/stats/summary")
+    .env("ENABLE_EC2_INSTANCE_ID", "false")
+    .env("PODLEDGER_STATUS_LISTEN", "off")
+    .env("MAX_CONSECUTIVE_FAILURES", "0")
+    .env("NODE_NAME", "a-node")
+    .output()
+    .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let node = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|row| row["table"] == "node_usage");
+    assert_eq!(node.unwrap()["node_name"], "a-node");
+    assert!(
+        text(&output.stderr).contains("kubelet"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]

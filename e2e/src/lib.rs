@@ -2,9 +2,11 @@
 //! themselves, and workloads whose true consumption is known.
 
 pub mod cgroup;
+pub mod fakes;
 pub mod footprint;
 pub mod harness;
 pub mod load;
 pub mod memory;
 pub mod net;
+pub mod node;
 pub mod process;

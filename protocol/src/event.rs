@@ -5,17 +5,20 @@ use serde::{Deserialize, Serialize};
 use crate::{Origin, Timestamp};
 
 /// What kind of thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A process was chosen for want of memory.
     OomKill,
     /// Counters of a span of time are not in the ledger.
+    #[default]
     Gap,
+    /// A container was started again.
+    Restart,
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
     pub timestamp: Timestamp,
@@ -39,6 +42,16 @@ pub struct Event {
     pub allocator_pid: Option<i64>,
     /// Id of the cgroup.
     pub cgroup_id: Option<i64>,
+    /// Container that it happened in, where known.
+    pub container: Option<String>,
+    /// Why a container ended, as the kubelet says.
+    pub reason: Option<String>,
+    /// Exit code of an ended container.
+    pub exit_code: Option<i64>,
+    /// Namespace of the pod.
+    pub namespace: Option<String>,
+    /// Name of the pod.
+    pub pod_name: Option<String>,
     /// Who wrote it.
     #[serde(flatten)]
     pub origin: Origin,

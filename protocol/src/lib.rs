@@ -2,6 +2,7 @@
 //! order. Whoever adds a column appends it and makes it optional.
 
 mod event;
+mod node_usage;
 mod pod_network;
 mod pod_usage;
 mod reconcile;
@@ -10,6 +11,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Event, EventKind};
+pub use node_usage::NodeUsage;
 pub use pod_network::{NetworkClass, PodNetwork};
 pub use pod_usage::{Closing, PodUsage};
 pub use reconcile::{Balance, Reconcile};
@@ -27,6 +29,8 @@ pub enum Row {
     PodUsage(PodUsage),
     /// A workload's traffic of one class in one window.
     PodNetwork(PodNetwork),
+    /// The node in one window.
+    NodeUsage(NodeUsage),
     /// Something that happened.
     Events(Event),
     /// What the node's totals say of one window's rows.

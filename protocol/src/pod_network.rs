@@ -60,6 +60,10 @@ pub struct PodNetwork {
     pub rx_packets_delta: i64,
     /// Id of the cgroup.
     pub cgroup_id: Option<i64>,
+    /// Namespace of the pod.
+    pub namespace: Option<String>,
+    /// Name of the pod.
+    pub pod_name: Option<String>,
     /// Who wrote it.
     #[serde(flatten)]
     pub origin: Origin,

@@ -1,12 +1,12 @@
 //! Table `pod_usage`: one row for each workload and window. The first 21 columns are those of the
 //! published schema, in its order and with its types; ours follow.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
 /// Which of its last rows this is, for a workload that is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closing {
     /// Its cgroup was removed; packets still queued may follow.
@@ -38,7 +38,7 @@ pub struct PodUsage {
     pub cpu_usage_cores: Option<f64>,
     /// Memory in use.
     pub memory_usage_bytes: Option<i64>,
-    /// Running total of bytes sent.
+    /// Running total of bytes sent: the kubelet's, except where that is the node's.
     pub net_tx_bytes: Option<i64>,
     /// Running total of bytes received.
     pub net_rx_bytes: Option<i64>,
@@ -100,11 +100,11 @@ pub struct PodUsage {
     pub memory_working_set_bytes: Option<i64>,
     /// Anonymous resident memory.
     pub memory_rss_bytes: Option<i64>,
-    /// Highest memory use so far.
+    /// Highest memory use of its cgroup so far.
     pub memory_peak_bytes: Option<i64>,
     /// Processes killed for want of memory.
     pub oom_kills: Option<i64>,
-    /// Container restarts.
+    /// Container restarts in the window.
     pub restarts: Option<i64>,
     /// Bytes sent in the window.
     pub net_tx_bytes_delta: Option<i64>,
@@ -132,6 +132,22 @@ pub struct PodUsage {
     pub cgroup_id: Option<i64>,
     /// Which of its last rows this is.
     pub closing: Option<Closing>,
+    /// Name of the pod.
+    pub pod_name: Option<String>,
+    /// Swap in use.
+    pub swap_usage_bytes: Option<i64>,
+    /// Time in which some task waited for CPU.
+    pub psi_cpu_some_seconds: Option<f64>,
+    /// Time in which all tasks waited for CPU.
+    pub psi_cpu_full_seconds: Option<f64>,
+    /// Time in which some task waited for memory.
+    pub psi_memory_some_seconds: Option<f64>,
+    /// Time in which all tasks waited for memory.
+    pub psi_memory_full_seconds: Option<f64>,
+    /// Time in which some task waited for a block device.
+    pub psi_io_some_seconds: Option<f64>,
+    /// Time in which all tasks waited for a block device.
+    pub psi_io_full_seconds: Option<f64>,
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub struct Balance {
 }
 
 /// The balance of one window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Reconcile {
     /// End of the window.
     pub timestamp: Timestamp,
@@ -35,6 +35,8 @@ pub struct Reconcile {
     pub rows_pod_network: i64,
     /// Rows of `events` in this window.
     pub rows_events: i64,
+    /// Rows of `node_usage` in this window.
+    pub rows_node_usage: i64,
     /// CPU time, in nanoseconds.
     pub cpu_ns: Balance,
     /// Bytes sent.
@@ -49,6 +51,26 @@ pub struct Reconcile {
     pub losses: Vec<String>,
     /// State of every source, as name=state.
     pub sources: Vec<String>,
+    /// Bytes sent by the node's own interfaces; never equal to the hook's total, see `docs/accuracy.md`.
+    pub nic_tx_bytes: Option<i64>,
+    /// Packets sent by them.
+    pub nic_tx_packets: Option<i64>,
+    /// Bytes received by them.
+    pub nic_rx_bytes: Option<i64>,
+    /// Packets received by them.
+    pub nic_rx_packets: Option<i64>,
+    /// CPU time of the node as `/proc/stat` tells it, in nanoseconds.
+    pub proc_cpu_ns: Option<i64>,
+    /// CPU time of the node as the kubelet tells it, between its last two samples.
+    pub kubelet_cpu_ns: Option<i64>,
+    /// CPU time of the pods as the kubelet tells it, between its last two samples.
+    pub kubelet_pods_cpu_ns: Option<i64>,
+    /// Bytes sent by the node as the kubelet tells it, between its last two samples.
+    pub kubelet_tx_bytes: Option<i64>,
+    /// Bytes received by the node as the kubelet tells it, between its last two samples.
+    pub kubelet_rx_bytes: Option<i64>,
+    /// Length of the time between those samples, in seconds.
+    pub kubelet_seconds: Option<f64>,
     /// Who wrote it.
     #[serde(flatten)]
     pub origin: Origin,

@@ -5,7 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Error, Result};
 
-use crate::{build_ebpf, test_binaries};
+use crate::{build_ebpf, paths, setup, test_binaries};
+
+/// The measurement that runs the collector of old beside the agent.
+const COMPARISON: &str = "agent";
 
 /// Which measurement.
 #[derive(clap::Args)]
@@ -29,6 +32,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = Command::new(&bench);
     command.arg(&args.name).args(args.json.then_some("--json"));
     command.args(&args.more);
+    if args.name == COMPARISON {
+        setup::for_comparison()?;
+        command
+            .env("PODLEDGER_PYTHON", setup::python::program()?)
+            .env(
+                "PODLEDGER_COLLECTOR",
+                paths::root()?.join("xtask/benches/collector.py"),
+            );
+    }
     let error = command.exec();
     Err(Error::new(error)).with_context(|| format!("cannot start {}", bench.display()))
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the agent on this machine, with no cluster and a few workloads of its own.
+//! `cargo xtask demo`: the agent on this machine, with no cluster and a few workloads of its own: first every
+//! cgroup of the host, then pods, as a kubelet and an API server of the tests tell of them.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -11,10 +12,10 @@ use crate::{build_ebpf, test_binaries};
 /// What the demo takes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How long to count
+    /// How long to count; a third of it, at least 6 s, is for pods
     #[arg(long = "for", default_value = "30s", value_name = "TIME")]
     duration: String,
-    /// Where to write the rows
+    /// Where to write the rows: `rows.jsonl` of the host, `pods.jsonl` of the pods
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ mod accuracy;
 mod bench;
 mod build_ebpf;
 mod demo;
+mod fuzz;
 mod kernels;
 mod libtest;
 mod paths;
@@ -45,6 +46,8 @@ enum Command {
     Demo(demo::Args),
     /// Measure, for example `bench kernel`: the cost of the kernel programs
     Bench(bench::Args),
+    /// Feed the parsers of foreign bytes with made-up ones
+    Fuzz(fuzz::Args),
     /// Run everything that must hold before a change goes in
     Test(test::Args),
     /// Measure again the deviations that docs/accuracy.md publishes
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Kernels(args) => kernels::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Test(args) => return test::run(&args),
         Command::Accuracy => accuracy::run(),
         Command::Tidy => tidy::run(),

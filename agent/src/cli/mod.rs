@@ -1,5 +1,6 @@
 //! The commands and their options.
 
+mod check;
 mod run;
 
 use std::{io::Write as _, path::PathBuf};
@@ -23,6 +24,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Count, and write the rows of every window
     Run(run::Run),
+    /// Try everything that the agent needs on this node, and tell the fix of what fails
+    Check(check::Check),
     /// Detach the kernel programs and remove their counters and the state
     Uninstall(Places),
 }
@@ -47,10 +50,21 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Format {
+    /// As the settings name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+        }
+    }
+}
+
 impl Arguments {
     pub(crate) fn run(self) -> Result<()> {
         match self.command {
             Command::Run(run) => run.run(),
+            Command::Check(check) => check.run(),
             Command::Uninstall(places) => uninstall(&places),
         }
     }

@@ -1,16 +1,18 @@
 //! Who writes the rows: node, boot and this start of the agent.
 
-use std::{env, fs, io::Read as _};
+use std::{fs, io::Read as _};
 
 use protocol::Origin;
 
+use super::Settings;
+
 /// The origin of this start's rows, `seq` 0.
-pub fn origin() -> Origin {
-    let node = env::var("NODE_NAME")
-        .ok()
-        .or_else(|| read("/proc/sys/kernel/hostname"));
+pub fn origin(settings: &Settings) -> Origin {
+    let node = settings.node_name.clone();
+    let node = node.or_else(|| read("/proc/sys/kernel/hostname"));
+    let cluster = settings.cluster_name.clone();
     Origin {
-        cluster_id: env::var("CLUSTER_NAME").unwrap_or_else(|_| "local".to_owned()),
+        cluster_id: cluster.unwrap_or_else(|| "local".to_owned()),
         node_name: node.unwrap_or_else(|| "localhost".to_owned()),
         boot_id: boot_id(),
         epoch: epoch(),

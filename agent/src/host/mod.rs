@@ -1,48 +1,66 @@
-//! The agent on a plain host: every cgroup is a workload. Drives the kernel side, the ledger and an
-//! output from one thread; nothing is queued that has no bound.
+//! The kernel side, the ledger and its state, as one: takes records in as they come and ends windows
+//! when it is told to. Nothing is queued that has no bound.
 
 mod identity;
 pub mod output;
+mod start;
 pub mod state;
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant, SystemTime},
-};
+use std::{collections::HashMap, io, os::fd::OwnedFd, path::PathBuf, time::SystemTime};
 
 use agent_common::cpu::CpuUsage;
 use protocol::{Row, Timestamp};
 
-use self::state::{Counters, State, StateError, Stored};
+use self::state::{State, StateError};
 use crate::{
-    cgroups::{self, Cgroup, FileCpu},
-    join::{Ledger, OomLedger, Reading},
+    cgroups::{self, Cgroup, CgroupFile, FileCpu, FileReader},
+    join::{Files, Known, Ledger, OomLedger, Reading},
     kernel::{
-        CgroupEventKind, Kernel, KernelError, OomEvent, Options, PinError, Prefix, RecordError,
-        Snapshot, Source, SourceState, Sources, default_prefixes, needs, node_prefixes, sys,
+        CgroupEventKind, Cost, Kernel, KernelError, OomEvent, Options, Prefix, RecordError,
+        Snapshot, Source, SourceState, Sources, default_prefixes, node_prefixes, sys,
     },
+    node,
+    pods::Restart,
 };
 
 /// Cgroups that may wait for their last row: more cut the window short, so that a storm of short
 /// lives is bounded in memory.
 const MOST_RELEASED: usize = 2_048;
-/// Longest wait between two looks at the stop flag.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// What is read of each pod's own cgroup; the first two in any case.
+const POD_FILES: [CgroupFile; 5] = [
+    CgroupFile::MemoryPeak,
+    CgroupFile::IoStat,
+    CgroupFile::MemoryCurrent,
+    CgroupFile::MemoryStat,
+    CgroupFile::SwapCurrent,
+];
 
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The kernel side.
     pub kernel: Options,
-    /// Length of a window.
-    pub interval: Duration,
     /// Where the baseline is kept; nowhere when counting ends with the process.
     pub state: Option<PathBuf>,
+    /// One row for each pod, and one for the node, instead of one for each cgroup alone.
+    pub by_pods: bool,
+    /// Name of the node; else the host's.
+    pub node_name: Option<String>,
+    /// Name of the cluster.
+    pub cluster_name: Option<String>,
+}
+
+impl Settings {
+    /// Of a plain host.
+    pub fn new(kernel: Options, state: Option<PathBuf>) -> Self {
+        Self {
+            kernel,
+            state,
+            by_pods: false,
+            node_name: None,
+            cluster_name: None,
+        }
+    }
 }
 
 /// Why the agent can't go on.
@@ -54,9 +72,12 @@ pub enum HostError {
     /// The state can't be kept.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Nobody tells when kernel records come.
+    #[error("waiting for kernel records")]
+    Records(#[source] io::Error),
     /// The rows can't be written.
     #[error("writing rows")]
-    Output(#[source] std::io::Error),
+    Output(#[source] io::Error),
 }
 
 /// The agent.
@@ -68,6 +89,7 @@ pub struct Host {
     oom: OomLedger,
     state: Option<State>,
     file_cpu: FileCpu,
+    files: FileReader,
     /// The host's addresses, as the kernel's tables hold them.
     addresses: Vec<Prefix>,
     /// Lifecycle records lost until the last listing.
@@ -88,12 +110,19 @@ impl Host {
     /// line for everything that is missing.
     pub fn start(settings: Settings, mut say: impl FnMut(&str)) -> Result<Self, HostError> {
         let mut settings = settings;
-        let (kernel, sources) = start_kernel(&mut settings, &mut say)?;
-        tell_absent(&sources, &settings, &mut say);
-        let ledger = Ledger::new(identity::origin(), now(), sys::boot_ns());
+        // New counters begin within the first window.
+        let (begin, begin_ns) = (now(), sys::boot_ns());
+        let (kernel, sources) = start::start_kernel(&mut settings, &mut say)?;
+        start::tell_absent(&sources, &settings, &mut say);
+        let origin = identity::origin(&settings);
+        let mut ledger = Ledger::new(origin, begin, begin_ns);
+        if settings.by_pods {
+            ledger.by_pods();
+        }
         let mut host = Self {
             addresses: node_prefixes(),
             file_cpu: FileCpu::default(),
+            files: FileReader::default(),
             lost_lives: 0,
             troubles: Troubles::default(),
             settings,
@@ -110,69 +139,54 @@ impl Host {
             host.file_cpu
                 .read(&host.settings.kernel.cgroup_root, &listing);
         }
+        host.link()?;
         Ok(host)
+    }
+
+    /// Charges the windows of containers to their pods.
+    fn link(&mut self) -> Result<(), HostError> {
+        let links = self.ledger.take_links();
+        if let Some(kernel) = self
+            .kernel
+            .as_mut()
+            .filter(|_| self.sources.is_active(Source::Cpu))
+        {
+            for (child, owner) in links {
+                kernel.charge_windows_to(child, owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Descriptors that can be read when records wait.
+    pub fn record_fds(&self) -> io::Result<Vec<OwnedFd>> {
+        let fds = self.kernel.iter().flat_map(Kernel::record_fds);
+        fds.map(|fd| fd.try_clone_to_owned()).collect()
+    }
+
+    /// Whether so many cgroups wait for their last row that the window had better end.
+    pub fn is_crowded(&self) -> bool {
+        self.ledger.released() >= MOST_RELEASED
+    }
+
+    /// Takes note that a container was started again.
+    pub fn on_restart(&mut self, restart: Restart) {
+        self.ledger.on_restart(restart, now());
+    }
+
+    /// The node's name in every row.
+    pub fn node_name(&self) -> &str {
+        &self.ledger.origin().node_name
+    }
+
+    /// What the kernel side costs.
+    pub fn cost(&self) -> Cost {
+        self.kernel.as_ref().map(Kernel::cost).unwrap_or_default()
     }
 
     /// Which sources run.
     pub fn sources(&self) -> &Sources {
         &self.sources
-    }
-
-    /// Goes on where the last agent's rows ended, or tells the gap.
-    fn take_over(&mut self, say: &mut impl FnMut(&str)) -> Result<(), HostError> {
-        let Some(kernel) = &mut self.kernel else {
-            return Ok(());
-        };
-        if let Some(gap) = kernel.gap() {
-            say(&format!("gap: {}", gap.reason));
-            self.ledger.on_gap(gap.reason.clone(), now());
-        }
-        let Some(directory) = &self.settings.state else {
-            return Ok(());
-        };
-        let by_files = matches!(self.sources.state(Source::Cpu), SourceState::Absent(_));
-        let counters = Counters {
-            boot_id: identity::boot_id(),
-            incarnation: kernel.incarnation(),
-            cpu_by_files: by_files,
-        };
-        let state = match State::open(directory, counters) {
-            Ok(state) => state,
-            Err(error) => {
-                say(&crate::error_chain(&error));
-                return Ok(());
-            }
-        };
-        let gap = match state.load() {
-            Stored::Fits(baseline, oom) => {
-                self.oom = *oom;
-                for id in self.ledger.resume(*baseline) {
-                    kernel.remove_account(id)?;
-                }
-                if by_files {
-                    // Files are read from a mark of this process's own.
-                    self.ledger.begin_cpu_anew();
-                }
-                None
-            }
-            Stored::OtherCounters => {
-                Some("the counters of the last row are gone, with what came since")
-            }
-            Stored::Nothing if kernel.took_over() => {
-                Some("an earlier agent's counters go on, but what its rows told is not known")
-            }
-            Stored::Nothing => None,
-        };
-        if let Some(reason) = gap {
-            say(&format!("gap: {reason}"));
-            self.ledger.on_gap(reason.to_owned(), now());
-            if kernel.took_over() {
-                let snapshot = kernel.read()?;
-                self.ledger.skip_to(&snapshot);
-            }
-        }
-        self.state = Some(state);
-        Ok(())
     }
 
     /// Names the cgroups that exist. A hierarchy that can't be listed leaves ids as names.
@@ -191,7 +205,7 @@ impl Host {
 
     /// Keeps what an agent after us needs. A state that is behind its rows would tell them twice: if
     /// it can't be written, none is left.
-    fn save(&mut self) {
+    pub fn save(&mut self) {
         let Some(state) = &self.state else { return };
         if state.save(&self.ledger.baseline(), &self.oom).is_err() {
             self.troubles.unsaved_states += 1;
@@ -199,60 +213,19 @@ impl Host {
         }
     }
 
-    /// Writes windows until `deadline` or until `stop` is set; the last one is cut short then.
-    pub fn run(
-        &mut self,
-        deadline: Option<Instant>,
-        stop: &Arc<AtomicBool>,
-        mut write: impl FnMut(&[Row]) -> std::io::Result<()>,
-    ) -> Result<(), HostError> {
-        loop {
-            let end = next_boundary(self.settings.interval);
-            let end = deadline.map_or(end, |deadline| deadline.min(end));
-            self.wait_until(end, stop)?;
-            let rows = self.close_window()?;
-            write(&rows).map_err(HostError::Output)?;
-            self.save();
-            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if is_over || stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-        }
-    }
-
-    fn wait_until(&mut self, end: Instant, stop: &AtomicBool) -> Result<(), HostError> {
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            let wait = left.min(LOOK_EVERY);
-            match &self.kernel {
-                Some(kernel) => {
-                    let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1);
-                    kernel.wait(wait_ms)?;
-                }
-                None => std::thread::sleep(wait),
-            }
-            self.take_events()?;
-            if self.ledger.released() >= MOST_RELEASED {
-                return Ok(());
-            }
-        }
-    }
-
     /// Takes every record that waits into the ledger, and the accounts of released cgroups with it.
-    fn take_events(&mut self) -> Result<(), HostError> {
+    pub fn take_events(&mut self) -> Result<(), HostError> {
         let Some(kernel) = &mut self.kernel else {
             return Ok(());
         };
         let mut released = Vec::new();
-        let (mut taken, mut unreadable) = (0_u64, 0_u64);
+        // A birth alone need not be kept: whoever comes after lists what exists.
+        let (mut to_keep, mut unreadable) = (0_u64, 0_u64);
         let root = &self.settings.kernel.cgroup_root;
         let (ledger, oom) = (&mut self.ledger, &mut self.oom);
         kernel.cgroup_events(|event| match event {
             Ok(event) => {
-                taken += 1;
+                to_keep += u64::from(event.kind != CgroupEventKind::Born);
                 if event.kind == CgroupEventKind::Released {
                     released.push(event.cgroup_id);
                 }
@@ -262,7 +235,7 @@ impl Host {
         });
         kernel.oom_events(|event| match event {
             Ok(event) => {
-                taken += 1;
+                to_keep += 1;
                 let group = match &event {
                     OomEvent::Exited { cgroup_id, .. } => ledger
                         .path(*cgroup_id)
@@ -274,10 +247,10 @@ impl Host {
             Err(RecordError::TooShort(_) | RecordError::UnknownKind(_)) => unreadable += 1,
         });
         self.troubles.unreadable_records += unreadable;
-        if taken > 0 {
+        if to_keep > 0 {
             self.settle(&released)?;
         }
-        Ok(())
+        self.link()
     }
 
     /// Takes the accounts of cgroups to which nothing can be charged any more out of the kernel. They
@@ -300,8 +273,9 @@ impl Host {
         Ok(())
     }
 
-    /// Ends the window now and returns its rows.
-    pub fn close_window(&mut self) -> Result<Vec<Row>, HostError> {
+    /// Ends the window now and returns its rows. The caller tells what others know of it, and calls
+    /// [`Host::save`] once the rows are written.
+    pub fn close_window(&mut self, mut known: Known<'_>) -> Result<Vec<Row>, HostError> {
         self.take_events()?;
         // Cgroups whose release never came.
         let quiet = self.ledger.quiet(sys::boot_ns());
@@ -317,6 +291,10 @@ impl Host {
         self.name_the_nameless(&snapshot);
         self.take_kills();
         let stats = self.stats();
+        if self.settings.by_pods {
+            known.files = self.files(known.sample.is_some());
+            known.node = Some(node::read("/proc".as_ref(), "/sys".as_ref()));
+        }
         let losses = self.losses();
         let reading = Reading {
             now: now(),
@@ -324,6 +302,7 @@ impl Host {
             stats: &stats,
             sources: &self.sources,
             losses: &losses,
+            known: &known,
         };
         Ok(self.ledger.close(&reading))
     }
@@ -400,90 +379,41 @@ impl Host {
 
     /// `cpu.stat` of every cgroup that ran, where the cpu controller makes it tell throttling.
     fn stats(&self) -> HashMap<u64, cgroups::CpuStat> {
-        let root = &self.settings.kernel.cgroup_root;
-        let controllers = std::fs::read_to_string(root.join("cgroup.subtree_control"));
-        if !controllers.is_ok_and(|names| names.split_whitespace().any(|name| name == "cpu")) {
+        if !self.has_controller("cpu") {
             return HashMap::new();
         }
+        let root = &self.settings.kernel.cgroup_root;
         let read = |(id, path)| Some((id, cgroups::read_cpu_stat(root, path).ok()?));
         self.ledger.charged().filter_map(read).collect()
     }
-}
 
-/// Starts the kernel side. Where nothing can be pinned it counts for as long as this process lives,
-/// and where nothing can be counted the reason is every source's.
-fn start_kernel(
-    settings: &mut Settings,
-    say: &mut impl FnMut(&str),
-) -> Result<(Option<Kernel>, Sources), HostError> {
-    let mut started = Kernel::start(&settings.kernel);
-    if let Err(KernelError::Pins(error @ PinError::NoBpfFs { .. })) = &started {
-        say(&format!(
-            "nothing outlives this process: {}",
-            crate::error_chain(error)
-        ));
-        (settings.kernel.pins, settings.state) = (None, None);
-        started = Kernel::start(&settings.kernel);
-    }
-    match started {
-        Ok(kernel) => {
-            let sources = kernel.sources().clone();
-            Ok((Some(kernel), sources))
+    /// The files of pods' own cgroups, where a controller makes some.
+    /// Where the kubelet answered, its figures of memory are used.
+    fn files(&mut self, kubelet_answered: bool) -> Files {
+        if !self.has_controller("memory") && !self.has_controller("io") {
+            return Files::new();
         }
-        Err(error @ KernelError::Pins(PinError::Busy(_))) => Err(error.into()),
-        Err(error) => Ok((None, Sources::none(&crate::error_chain(&error)))),
-    }
-}
-
-/// A line for each source that can't run, and for each need that is not met.
-fn tell_absent(sources: &Sources, settings: &Settings, say: &mut impl FnMut(&str)) {
-    if sources
-        .iter()
-        .any(|(_, state)| matches!(state, SourceState::Absent(_)))
-    {
-        let root =
-            Some(settings.kernel.cgroup_root.as_path()).filter(|_| cgroups::find_root().is_some());
-        for need in needs::check(root) {
-            if let Err(fix) = need.found {
-                say(&format!("{}: {fix}", need.name));
-            }
-        }
-    }
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (source, state) in sources.iter() {
-        let SourceState::Absent(reason) = state else {
-            continue;
+        let root = &self.settings.kernel.cgroup_root;
+        let wanted = match kubelet_answered {
+            true => &POD_FILES[..2],
+            false => &POD_FILES[..],
         };
-        match reasons.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, names)) => names.push(source.name()),
-            None => reasons.push((reason, vec![source.name()])),
-        }
+        let reader = &mut self.files;
+        let read = |(id, path): (u64, &str)| (id, reader.read(root, path, wanted));
+        self.ledger.pod_cgroups().map(read).collect()
     }
-    for (reason, names) in reasons {
-        say(&format!("no counters of {}: {reason}", names.join(", ")));
+
+    fn has_controller(&self, wanted: &str) -> bool {
+        let file = self
+            .settings
+            .kernel
+            .cgroup_root
+            .join("cgroup.subtree_control");
+        let names = std::fs::read_to_string(file).unwrap_or_default();
+        names.split_whitespace().any(|name| name == wanted)
     }
 }
 
 fn now() -> Timestamp {
     Timestamp::from_system(SystemTime::now())
-}
-
-/// The next multiple of `interval` on the wall clock, so that windows of all nodes end together.
-fn next_boundary(interval: Duration) -> Instant {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let past_ns = since.as_nanos() % interval.as_nanos().max(1);
-    let past = Duration::from_nanos(u64::try_from(past_ns).unwrap_or(0));
-    Instant::now() + interval.saturating_sub(past)
-}
-
-/// A flag that SIGINT and SIGTERM set; a second signal ends the process at once.
-pub fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
 }

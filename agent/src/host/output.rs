@@ -1,6 +1,7 @@
 //! How rows are shown: as JSON, one object a line, or as a table of workloads for people.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     io::{self, Write},
 };
@@ -21,6 +22,9 @@ const CLASSES: [(NetworkClass, &str); 4] = [
     (NetworkClass::Internet, "INTERNET tx/rx"),
 ];
 
+/// Bytes sent and received, by workload and class.
+type Traffic<'a> = BTreeMap<(&'a str, NetworkClass), [i64; 2]>;
+
 /// Writes each row as one line of JSON.
 pub fn write_json(output: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     for row in rows {
@@ -34,6 +38,8 @@ pub fn write_json(output: &mut impl Write, rows: &[Row]) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Table {
     is_live: bool,
+    /// A plain host has no such figures; once there are some the column stays.
+    shows_memory: bool,
     ended: VecDeque<Vec<String>>,
 }
 
@@ -42,18 +48,20 @@ impl Table {
     pub fn new(is_live: bool) -> Self {
         Self {
             is_live,
+            shows_memory: false,
             ended: VecDeque::new(),
         }
     }
 
     /// Shows one window.
     pub fn write(&mut self, output: &mut impl Write, rows: &[Row]) -> io::Result<()> {
-        let lines = lines(rows);
+        self.shows_memory |= usages(rows).any(|usage| usage.memory_usage_bytes.is_some());
+        let lines = lines(rows, self.shows_memory);
         if self.is_live {
             // Home, then clear what was below.
             output.write_all(b"\x1b[H\x1b[J")?;
         }
-        writeln!(output, "{}", heading(rows))?;
+        writeln!(output, "{}", heading(rows, self.shows_memory))?;
         let current = lines.iter().take(MOST_LINES).map(|(line, _)| line);
         current
             .into_iter()
@@ -102,7 +110,14 @@ impl Table {
     }
 }
 
-fn heading(rows: &[Row]) -> String {
+fn usages(rows: &[Row]) -> impl Iterator<Item = &PodUsage> {
+    rows.iter().filter_map(|row| match row {
+        Row::PodUsage(usage) => Some(usage),
+        _ => None,
+    })
+}
+
+fn heading(rows: &[Row], shows_memory: bool) -> String {
     let mut heading = String::new();
     if let Some(Row::Reconcile(balance)) = rows.last() {
         heading = format!(
@@ -117,6 +132,9 @@ fn heading(rows: &[Row]) -> String {
         "{:<44}{:>7}{:>7}{:>7}{:>11}",
         "WORKLOAD", "CPU", "PEAK", "P99", "THROTTLED"
     ));
+    if shows_memory {
+        heading.push_str(&format!("{:>9}", "MEMORY"));
+    }
     for (_, name) in CLASSES {
         heading.push_str(&format!("{name:>18}"));
     }
@@ -124,41 +142,46 @@ fn heading(rows: &[Row]) -> String {
     heading
 }
 
-/// A line for each workload, busiest first, and whether it is gone.
-fn lines(rows: &[Row]) -> Vec<(String, bool)> {
-    let mut network: BTreeMap<(&str, NetworkClass), [i64; 2]> = BTreeMap::new();
-    let mut usages: Vec<&PodUsage> = Vec::new();
+/// A line for each workload, pods before what else runs, busiest first, and whether it is gone.
+fn lines(rows: &[Row], shows_memory: bool) -> Vec<(String, bool)> {
+    let mut network: Traffic<'_> = BTreeMap::new();
     for row in rows {
-        match row {
-            Row::PodUsage(usage) => usages.push(usage),
-            Row::PodNetwork(traffic) => {
-                let sum = network.entry((&traffic.pod_id, traffic.class)).or_default();
-                sum[0] += traffic.tx_bytes_delta;
-                sum[1] += traffic.rx_bytes_delta;
-            }
-            Row::Events(_) | Row::Reconcile(_) => {}
+        if let Row::PodNetwork(traffic) = row {
+            let sum = network.entry((&traffic.pod_id, traffic.class)).or_default();
+            sum[0] += traffic.tx_bytes_delta;
+            sum[1] += traffic.rx_bytes_delta;
         }
     }
-    let cpu = |usage: &PodUsage| usage.cpu_seconds.unwrap_or(0.0);
-    usages.sort_by(|left, right| cpu(right).total_cmp(&cpu(left)));
+    let mut usages: Vec<&PodUsage> = usages(rows).collect();
+    usages.sort_by(|left, right| {
+        let is_other = |usage: &PodUsage| usage.pod_name.is_none();
+        let cpu = |usage: &PodUsage| usage.cpu_seconds.unwrap_or(0.0);
+        let by_kind = is_other(left).cmp(&is_other(right));
+        by_kind.then(cpu(right).total_cmp(&cpu(left)))
+    });
     usages
         .into_iter()
-        .map(|usage| (line(usage, &network), usage.closing.is_some()))
+        .map(|usage| (line(usage, &network, shows_memory), usage.closing.is_some()))
         .collect()
 }
 
-fn line(usage: &PodUsage, network: &BTreeMap<(&str, NetworkClass), [i64; 2]>) -> String {
+fn line(usage: &PodUsage, network: &Traffic<'_>, shows_memory: bool) -> String {
     let cores =
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let throttled = usage.cpu_throttled_seconds;
     let mut line = format!(
         "{:<44}{:>7}{:>7}{:>7}{:>11}",
-        shortened(&usage.pod_id, 43),
+        shortened(&name(usage), 43),
         cores(usage.cpu_usage_cores),
         cores(usage.cpu_peak_cores),
         cores(usage.cpu_p99_cores),
         throttled.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2} s")),
     );
+    if shows_memory {
+        let memory = usage.memory_usage_bytes;
+        let memory = memory.map_or_else(|| "-".to_owned(), bytes);
+        line.push_str(&format!("{memory:>9}"));
+    }
     for (class, _) in CLASSES {
         let cell = network.get(&(usage.pod_id.as_str(), class)).map_or_else(
             || "-".to_owned(),
@@ -178,6 +201,15 @@ fn line(usage: &PodUsage, network: &BTreeMap<(&str, NetworkClass), [i64; 2]>) ->
         Some(Closing::Final) => "ended",
     });
     line.trim_end().to_owned()
+}
+
+/// `namespace/name` of a pod; what else runs, and a pod whose name is unknown, by its id.
+fn name(usage: &PodUsage) -> Cow<'_, str> {
+    match (&usage.namespace, &usage.pod_name) {
+        (Some(namespace), Some(pod)) => format!("{namespace}/{pod}").into(),
+        (None, Some(pod)) => pod.into(),
+        (_, None) => usage.pod_id.as_str().into(),
+    }
 }
 
 /// The end of a path tells more than its beginning.
@@ -230,5 +262,51 @@ mod tests {
             [0, 999, 1000, 1_500_000].map(bytes),
             ["0B", "999B", "1.0K", "1.5M"]
         );
+    }
+
+    fn usage(id: &str, pod: Option<(&str, &str)>, cpu: f64, memory: Option<i64>) -> Row {
+        Row::PodUsage(PodUsage {
+            pod_id: id.to_owned(),
+            namespace: pod.map(|(namespace, _)| namespace.to_owned()),
+            pod_name: pod.map(|(_, name)| name.to_owned()),
+            cpu_seconds: Some(cpu),
+            memory_usage_bytes: memory,
+            ..PodUsage::default()
+        })
+    }
+
+    fn shown(table: &mut Table, rows: &[Row]) -> String {
+        let mut output = Vec::new();
+        table.write(&mut output, rows).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn pods_come_first_and_by_name() {
+        let rows = [
+            usage("/system.slice", None, 9.0, None),
+            usage("uid-1", Some(("shop", "idle")), 0.0, None),
+            usage("uid-2", Some(("shop", "we\u{1b}b")), 1.0, None),
+        ];
+        let text = shown(&mut Table::new(false), &rows);
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(
+            names,
+            ["WORKLOAD", "shop/we?b", "shop/idle", "/system.slice"]
+        );
+    }
+
+    #[test]
+    fn memory_has_a_column_once_it_is_known() {
+        let mut table = Table::new(false);
+        let without = [usage("uid", Some(("shop", "web")), 1.0, None)];
+        let with = [usage("uid", Some(("shop", "web")), 1.0, Some(2_500_000))];
+        assert!(!shown(&mut table, &without).contains("MEMORY"));
+        let text = shown(&mut table, &with);
+        assert!(text.contains("MEMORY") && text.contains("2.5M"), "{text}");
+        assert!(shown(&mut table, &without).contains("MEMORY"));
     }
 }

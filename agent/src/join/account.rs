@@ -1,5 +1,7 @@
 //! One cgroup from its birth to its last row.
 
+use std::sync::Arc;
+
 use agent_common::cpu::CpuUsage;
 use protocol::Closing;
 
@@ -31,6 +33,8 @@ pub enum Life {
 pub struct Account {
     /// Its path; unknown when its birth was lost.
     pub path: Option<String>,
+    /// The pod that it belongs to, by the uid in its path.
+    pub pod: Option<Arc<str>>,
     /// Where it is in its life.
     pub life: Life,
     /// What rows told so far.
@@ -50,6 +54,7 @@ impl Account {
     pub fn new(path: Option<String>) -> Self {
         Self {
             path,
+            pod: None,
             life: Life::Alive,
             reported: Counters::default(),
             current: Counters::default(),
@@ -66,7 +71,7 @@ impl Account {
 
     /// Whether the window gets a row for it, and as which of its last ones.
     pub fn row(&self, unreported: &Counters) -> Option<Option<Closing>> {
-        let moved = !unreported.is_zero() && has_moved(unreported) || self.oom_kills > 0;
+        let moved = unreported.has_moved() || self.oom_kills > 0;
         let ever = !self.current.is_zero() || self.oom_kills > 0;
         match self.life {
             Life::Alive => ever.then_some(None),
@@ -87,7 +92,7 @@ impl Account {
                 told,
                 quiet_since_ns,
             } => {
-                if !*told || has_moved(unreported) {
+                if !*told || unreported.has_moved() {
                     *quiet_since_ns = now_ns;
                 }
                 *told = true;
@@ -101,8 +106,4 @@ impl Account {
         matches!(self.life, Life::Removed { told: true, quiet_since_ns }
             if now_ns.saturating_sub(quiet_since_ns) > QUIET_NS)
     }
-}
-
-fn has_moved(difference: &Counters) -> bool {
-    difference.run_ns > 0 || difference.traffic() != [0; 4]
 }

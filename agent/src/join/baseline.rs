@@ -5,11 +5,11 @@ use agent_common::loss::LOSSES;
 use protocol::Event;
 use serde::{Deserialize, Serialize};
 
-use super::{balance::Totals, counters::Counters};
+use super::{balance::Totals, counters::Counters, node::NodeLedger, pod::Pod};
 use crate::cgroups::CpuStat;
 
 /// The state of the ledger after a window, and what it took in since.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The node's totals.
     pub totals: Totals,
@@ -25,6 +25,12 @@ pub struct Baseline {
     pub cgroups: Vec<KnownCgroup>,
     /// Events that no window told yet.
     pub events: Vec<Event>,
+    /// Every pod, by the uid that its cgroup carries.
+    pub pods: Vec<(String, Pod)>,
+    /// Pods that got their last row, while the kubelet still tells of them.
+    pub closed: Vec<String>,
+    /// The node's own counters.
+    pub node: NodeLedger,
 }
 
 impl Baseline {

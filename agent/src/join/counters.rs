@@ -62,6 +62,28 @@ impl Counters {
         }
     }
 
+    /// Adds another cgroup's.
+    pub fn add(&mut self, other: &Self) {
+        self.run_ns += other.run_ns;
+        if self.histogram.len() < other.histogram.len() {
+            self.histogram.resize(other.histogram.len(), 0);
+        }
+        for (sum, windows) in self.histogram.iter_mut().zip(&other.histogram) {
+            *sum = sum.saturating_add(*windows);
+        }
+        if self.network.len() < other.network.len() {
+            self.network.resize(other.network.len(), [0; 4]);
+        }
+        for (sum, class) in self.network.iter_mut().zip(&other.network) {
+            *sum = std::array::from_fn(|i| sum[i] + class[i]);
+        }
+    }
+
+    /// Whether anything came, seen as a difference.
+    pub fn has_moved(&self) -> bool {
+        self.run_ns > 0 || self.traffic() != [0; 4]
+    }
+
     /// Traffic of all classes.
     pub fn traffic(&self) -> [u64; 4] {
         self.network.iter().fold([0; 4], |sum, class| {

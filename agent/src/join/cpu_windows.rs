@@ -10,6 +10,7 @@
 //!   was known; one that ends within 20 ms of the border can miss that end.
 //! * A quantile lies in the right bucket of the histogram. Buckets are a factor of 1.33 or 1.5 wide,
 //!   so it is wrong by less than that; below a hundredth of a core by less than a hundredth.
+//! * Time above a threshold is exact but for the windows in the threshold's own bucket.
 
 use agent_common::cpu::{
     CpuUsage, HISTOGRAM_BUCKETS, LAST_SLOT_BITS, LAST_SLOT_MASK, PEAK_NS_BITS, PEAK_NS_MASK,
@@ -61,6 +62,25 @@ pub fn quantile_ns(histogram: &[u32], elapsed_ns: u64, quantile: f64) -> u64 {
         below += count;
     }
     0
+}
+
+/// Time in which windows were higher than `threshold_ns`: one begins every 20 ms. Windows of the
+/// threshold's own bucket count in proportion.
+pub fn above_ns(histogram: &[u32], threshold_ns: u64) -> u64 {
+    let mut windows = 0.0;
+    for (bucket, count) in (0_u32..).zip(histogram) {
+        let (floor, top) = (histogram_floor_ns(bucket), inside(bucket, 1.0));
+        let share = match threshold_ns {
+            threshold if threshold < floor => 1.0,
+            // The last bucket has no end.
+            threshold if threshold >= top => {
+                f64::from(u8::from(top == floor && threshold == floor))
+            }
+            threshold => (top - threshold) as f64 / (top - floor) as f64,
+        };
+        windows += share * f64::from(*count);
+    }
+    (windows * SLOT_NS as f64) as u64
 }
 
 /// The value at `fraction` of a bucket's width.
@@ -152,6 +172,20 @@ mod tests {
                 "{height} ms read {p99}"
             );
         }
+    }
+
+    #[test]
+    fn time_above_a_threshold_counts_the_windows_above_it() {
+        let histogram = histogram(&[(10 * MS, 100), (80 * MS, 10)]);
+        assert_eq!(above_ns(&histogram, 200 * MS), 0);
+        assert_eq!(above_ns(&histogram, 40 * MS), 10 * SLOT_NS);
+        assert_eq!(above_ns(&histogram, MS), 110 * SLOT_NS);
+        let inside = above_ns(&histogram, 80 * MS);
+        assert!(
+            inside <= 10 * SLOT_NS,
+            "{inside} ns of the threshold's own bucket"
+        );
+        assert_eq!(above_ns(&[], 0), 0);
     }
 
     #[test]

@@ -1,25 +1,34 @@
 //! The ledger of one node: every cgroup's account, and the rows of each window. Pure: readings and
 //! events go in, rows come out.
 
-use std::collections::{BTreeMap, HashMap};
+mod close;
+mod pods;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use agent_common::{
     cpu::CpuUsage,
-    loss::{LOSS_NAMES, LOSSES},
+    loss::LOSSES,
     network::{CLASSES, Traffic},
 };
-use protocol::{Event, EventKind, Origin, Reconcile, Row, Timestamp};
+use protocol::{Event, EventKind, Origin, Timestamp};
 
 use super::{
     account::{Account, Life},
     balance::{Totals, signed},
     baseline::{Baseline, KnownCgroup},
     counters::Counters,
+    known::Known,
+    node::NodeLedger,
     oom::Kill,
-    rows::{self, Window},
+    pod::Pod,
+    rows,
 };
 use crate::{
-    cgroups::{Cgroup, CpuStat},
+    cgroups::{Cgroup, CpuStat, pod_path},
     kernel::{CgroupEvent, CgroupEventKind, Snapshot, Sources},
 };
 
@@ -36,6 +45,8 @@ pub struct Reading<'a> {
     pub sources: &'a Sources,
     /// What the agent itself could not take in since the last window, by name.
     pub losses: &'a [(&'static str, u64)],
+    /// What others know.
+    pub known: &'a Known<'a>,
 }
 
 /// See the module.
@@ -43,6 +54,15 @@ pub struct Reading<'a> {
 pub struct Ledger {
     origin: Origin,
     accounts: BTreeMap<u64, Account>,
+    /// Whether cgroups of pods become rows of pods.
+    by_pods: bool,
+    /// By the uid that their cgroups carry.
+    pods: BTreeMap<Arc<str>, Pod>,
+    /// Pods that got their last row, while the kubelet still tells of them.
+    closed: HashSet<Arc<str>>,
+    /// Cgroups whose windows are their pod's, but the kernel was not told.
+    unlinked: Vec<u64>,
+    node: NodeLedger,
     totals: Totals,
     in_flight: [i64; 5],
     losses: [u64; LOSSES],
@@ -57,6 +77,11 @@ impl Ledger {
         Self {
             origin,
             accounts: BTreeMap::new(),
+            by_pods: false,
+            pods: BTreeMap::new(),
+            closed: HashSet::new(),
+            unlinked: Vec::new(),
+            node: NodeLedger::default(),
             totals: Totals::default(),
             in_flight: [0; 5],
             losses: [0; LOSSES],
@@ -64,6 +89,16 @@ impl Ledger {
             started_ns: now_ns,
             events: Vec::new(),
         }
+    }
+
+    /// Who writes the rows.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Makes one row of each pod, instead of one of each of its cgroups.
+    pub fn by_pods(&mut self) {
+        self.by_pods = true;
     }
 
     /// Goes on where an earlier agent's last row ended. Returns the cgroups whose last counters are
@@ -78,8 +113,14 @@ impl Ledger {
             unix_us: baseline.window_end_us,
         };
         self.started_ns = baseline.window_end_ns;
+        self.node = baseline.node;
+        if self.by_pods {
+            let pods = baseline.pods.into_iter();
+            self.pods = pods.map(|(uid, pod)| (uid.into(), pod)).collect();
+            self.closed = baseline.closed.into_iter().map(Into::into).collect();
+        }
         for known in baseline.cgroups {
-            let mut account = Account::new(known.path);
+            let mut account = Account::new(None);
             account.current = known.last.clone().unwrap_or_else(|| known.reported.clone());
             account.reported = known.reported;
             account.stat = known.stat;
@@ -93,6 +134,9 @@ impl Ledger {
                 (None, None) => Life::Alive,
             };
             self.accounts.insert(known.id, account);
+            if let Some(path) = known.path {
+                self.name(known.id, path);
+            }
         }
         released
     }
@@ -136,6 +180,13 @@ impl Ledger {
             in_flight: self.in_flight,
             losses: self.losses,
             events: self.events.clone(),
+            pods: self
+                .pods
+                .iter()
+                .map(|(uid, pod)| (uid.to_string(), pod.clone()))
+                .collect(),
+            closed: self.closed.iter().map(ToString::to_string).collect(),
+            node: self.node.clone(),
             window_end_us: self.window_start.unix_us,
             window_end_ns: self.started_ns,
             cgroups: self.accounts.iter().map(known).collect(),
@@ -153,10 +204,12 @@ impl Ledger {
                 .accounts
                 .entry(*id)
                 .or_insert_with(|| Account::new(None));
-            account.path = Some((*path).to_owned());
             // What is listed exists: an earlier listing was incomplete.
             if matches!(account.life, Life::Removed { .. }) {
                 account.life = Life::Alive;
+            }
+            if account.path.as_deref() != Some(path) {
+                self.name(*id, (*path).to_owned());
             }
         }
         for (id, account) in &mut self.accounts {
@@ -172,14 +225,11 @@ impl Ledger {
 
     /// Takes note of a step in a cgroup's life.
     pub fn on_cgroup(&mut self, event: CgroupEvent) {
+        let is_known = self.accounts.contains_key(&event.cgroup_id);
         let account = self
             .accounts
             .entry(event.cgroup_id)
             .or_insert_with(|| Account::new(None));
-        // Removals tell the path as well: a lost birth costs no name.
-        if account.path.is_none() && !event.path.is_empty() {
-            account.path = Some(event.path);
-        }
         if event.kind == CgroupEventKind::Born {
             account.stat = Some(CpuStat::default());
         }
@@ -188,6 +238,19 @@ impl Ledger {
                 told: false,
                 quiet_since_ns: event.at_ns,
             };
+        }
+        if event.kind == CgroupEventKind::Released && !is_known {
+            // It was closed when it had been quiet for long, or all of its life was lost. Its pod may
+            // have its last row, and gets no other unless there is something to tell.
+            account.path = Some(event.path).filter(|path| !path.is_empty());
+            return;
+        }
+        // Removals tell the path as well: a lost birth costs no name.
+        if account.path.is_none() && !event.path.is_empty() {
+            self.name(event.cgroup_id, event.path);
+            if event.kind == CgroupEventKind::Born {
+                self.begin_io(event.cgroup_id);
+            }
         }
     }
 
@@ -203,6 +266,15 @@ impl Ledger {
         }
         account.cpu = cpu.or(account.cpu);
         account.life = Life::Released;
+        if account.pod.is_some() {
+            return;
+        }
+        let has_row = !account.current.is_zero() || account.oom_kills > 0;
+        match account.path.clone() {
+            _ if !has_row => drop(self.accounts.remove(&id)),
+            Some(path) => self.name(id, path),
+            None => {}
+        }
     }
 
     /// Takes note of a finished OOM kill.
@@ -210,13 +282,22 @@ impl Ledger {
         // One that has not ended is in no cgroup that could be told yet.
         let has_ended = kill.cgroup_id != 0;
         let account = self.accounts.get_mut(&kill.cgroup_id).filter(|_| has_ended);
-        let path = account.and_then(|account| {
+        let (mut path, mut pod) = (None, None);
+        if let Some(account) = account {
             account.oom_kills += u64::from(kill.is_kill());
-            account.path.clone()
-        });
-        let name = || rows::identity(kill.cgroup_id, path.as_deref()).0;
+            (path, pod) = (account.path.clone(), account.pod.clone());
+        }
+        let container = pod
+            .is_some()
+            .then(|| path.as_deref().and_then(container_id))
+            .flatten();
+        let name = || match &pod {
+            Some(uid) => uid.to_string(),
+            None => rows::identity(kill.cgroup_id, path.as_deref()).0,
+        };
         self.events.push(Event {
             pod_id: has_ended.then(name),
+            container,
             incident: Some(kill.incident),
             outcome: Some(kill.outcome_name().to_owned()),
             pid: Some(i64::from(kill.pid)),
@@ -237,16 +318,9 @@ impl Ledger {
         Event {
             timestamp,
             kind,
-            pod_id: None,
             message,
-            incident: None,
-            outcome: None,
-            pid: None,
-            comm: None,
-            peak_rss_bytes: None,
-            allocator_pid: None,
-            cgroup_id: None,
             origin: self.origin.clone(),
+            ..Event::default()
         }
     }
 
@@ -264,10 +338,17 @@ impl Ledger {
     }
 
     /// Cgroups that exist and ran since the last row, with their paths: others can't be throttled.
+    /// A pod's own cgroup may be, when one of its containers ran.
     pub fn charged(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.accounts.iter().filter_map(|(id, account)| {
-            let charged =
-                account.life == Life::Alive && account.current.run_ns != account.reported.run_ns;
+        let ran = |account: &Account| account.current.run_ns != account.reported.run_ns;
+        let pods: HashSet<u64> = self
+            .accounts
+            .values()
+            .filter(|account| ran(account))
+            .filter_map(|account| self.pods.get(account.pod.as_ref()?)?.cgroup_id)
+            .collect();
+        self.accounts.iter().filter_map(move |(id, account)| {
+            let charged = account.life == Life::Alive && (ran(account) || pods.contains(id));
             Some((*id, account.path.as_deref()?)).filter(|_| charged)
         })
     }
@@ -284,151 +365,24 @@ impl Ledger {
         let quiet = |(id, account): (&u64, &Account)| account.is_quiet(now_ns).then_some(*id);
         self.accounts.iter().filter_map(quiet).collect()
     }
-
-    /// Takes a reading into the accounts.
-    pub fn observe(&mut self, snapshot: &Snapshot) {
-        for id in snapshot.cpu.keys().chain(snapshot.network.keys()) {
-            let account = self
-                .accounts
-                .entry(*id)
-                .or_insert_with(|| Account::new(None));
-            if account.life != Life::Released {
-                let (cpu, network) = (snapshot.cpu.get(id), snapshot.network.get(id));
-                account.current = Counters::new(cpu, network);
-                account.cpu = cpu.copied();
-            }
-        }
-    }
-
-    /// Ends the window: the rows of everything that came since the last one. Call after
-    /// [`Ledger::observe`] with the same snapshot.
-    pub fn close(&mut self, reading: &Reading<'_>) -> Vec<Row> {
-        self.origin.seq += 1;
-        let snapshot = reading.snapshot;
-        let length_ns = snapshot.at_ns.saturating_sub(self.started_ns);
-        let losses: [u64; LOSSES] =
-            std::array::from_fn(|i| snapshot.losses[i].saturating_sub(self.losses[i]));
-        let origin = self.origin.clone();
-        let window = Window {
-            origin: &origin,
-            start: self.window_start,
-            end: window_end(self.window_start, length_ns, reading.now),
-            length_ns,
-            row_window: snapshot.row_window,
-            lost_events: losses.iter().sum(),
-            online_cpus: snapshot.online_cpus,
-            sources: reading.sources,
-        };
-        let (mut rows, sums) = self.account_rows(&window, reading.stats, snapshot.at_ns);
-        let totals = Totals::new(snapshot);
-        let difference = totals.since(&self.totals);
-        let balance = difference.balance(&sums, &mut self.in_flight);
-        if difference.unattributed != [0; 5] {
-            rows.push(rows::unattributed(&window, &difference.unattributed));
-        }
-        rows.extend(self.take_events(&origin));
-        rows.push(reconcile(
-            &window,
-            &rows,
-            balance,
-            &all_losses(losses, reading.losses),
-        ));
-        self.totals = totals;
-        self.losses = snapshot.losses;
-        self.started_ns = snapshot.at_ns;
-        self.window_start = window.end;
-        rows
-    }
-
-    fn account_rows(
-        &mut self,
-        window: &Window<'_>,
-        stats: &HashMap<u64, CpuStat>,
-        now_ns: u64,
-    ) -> (Vec<Row>, [u64; 5]) {
-        let mut found = Vec::new();
-        let mut sums = [0; 5];
-        self.accounts.retain(|id, account| {
-            let unreported = account.unreported();
-            let stat = stats.get(id).copied();
-            if let Some(closing) = account.row(&unreported) {
-                found.extend(rows::rows(
-                    window,
-                    *id,
-                    account,
-                    stat,
-                    (&unreported, closing),
-                ));
-                add(&mut sums, &unreported);
-            }
-            account.stat = stat.or(account.stat);
-            account.settle(&unreported, now_ns)
-        });
-        (found, sums)
-    }
-
-    fn take_events(&mut self, origin: &Origin) -> Vec<Row> {
-        let mut events = std::mem::take(&mut self.events);
-        for event in &mut events {
-            event.origin = origin.clone();
-        }
-        events.into_iter().map(Row::Events).collect()
-    }
 }
 
-/// The end of a window: the wall clock. When that was set back, rows would overlap: windows are
-/// told at half their length then, until the clock has caught up.
-fn window_end(start: Timestamp, length_ns: u64, now: Timestamp) -> Timestamp {
-    now.max(start.plus_us(signed(length_ns / 2000)))
-}
-
-/// What was lost, in the kernel and in the agent, by name.
-fn all_losses(kernel: [u64; LOSSES], agent: &[(&'static str, u64)]) -> Vec<String> {
-    let kernel = LOSS_NAMES.into_iter().zip(kernel);
-    let all = kernel.chain(agent.iter().copied());
-    all.filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!("{name}={count}"))
-        .collect()
-}
-
-fn add(sums: &mut [u64; 5], unreported: &Counters) {
-    let [a, b, c, d] = unreported.traffic();
-    for (sum, value) in sums.iter_mut().zip([unreported.run_ns, a, b, c, d]) {
-        *sum += value;
-    }
-}
-
-fn reconcile(
-    window: &Window<'_>,
-    rows: &[Row],
-    balance: [protocol::Balance; 5],
-    losses: &[String],
-) -> Row {
-    let [
-        cpu_ns,
-        net_tx_bytes,
-        net_tx_packets,
-        net_rx_bytes,
-        net_rx_packets,
-    ] = balance;
-    let count = |is: fn(&Row) -> bool| signed(rows.iter().filter(|row| is(row)).count() as u64);
-    Row::Reconcile(Reconcile {
-        timestamp: window.end,
-        window_start: window.start,
-        window_end: window.end,
-        rows_pod_usage: count(|row| matches!(row, Row::PodUsage(_))),
-        rows_pod_network: count(|row| matches!(row, Row::PodNetwork(_))),
-        rows_events: count(|row| matches!(row, Row::Events(_))),
-        cpu_ns,
-        net_tx_bytes,
-        net_tx_packets,
-        net_rx_bytes,
-        net_rx_packets,
-        losses: losses.to_vec(),
-        sources: rows::source_states(window.sources),
-        origin: window.origin.clone(),
-    })
+/// The container that a cgroup's path tells of.
+fn container_id(path: &str) -> Option<String> {
+    pod_path(path)?.container.map(str::to_owned)
 }
 
 #[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod pod_figures_tests;
+#[cfg(test)]
+mod pod_life_tests;
+#[cfg(test)]
+mod pod_scene;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;
+#[cfg(test)]
+mod walk_world;

@@ -2,7 +2,7 @@
 
 use protocol::{Closing, NetworkClass, Origin, PodNetwork, PodUsage, Row, Timestamp};
 
-use super::{account::Account, balance::signed, counters::Counters, cpu_windows};
+use super::{account::Account, balance::signed, counters::Counters, cpu_windows, pod::Throttling};
 use crate::{
     cgroups::CpuStat,
     kernel::{Source, SourceState, Sources},
@@ -46,7 +46,9 @@ pub fn rows(
     usage.is_final = closing == Some(Closing::Final);
     usage.closing = closing;
     fill_cpu(&mut usage, window, account, unreported);
-    fill_throttling(&mut usage, account.stat, stat);
+    let mut throttling = Throttling::default();
+    throttling.add(account.stat, stat);
+    fill_throttling(&mut usage, &throttling);
     fill_network(&mut usage, window.sources, &account.current, unreported);
     if window.sources.is_active(Source::Oom) {
         usage.oom_kills = Some(signed(account.oom_kills));
@@ -78,19 +80,24 @@ pub fn unattributed(window: &Window<'_>, lost: &[u64; 5]) -> Row {
 
 /// State of each source, as rows tell it.
 pub fn source_states(sources: &Sources) -> Vec<String> {
-    let state = |source, state: &SourceState| match state {
+    Source::ALL
+        .into_iter()
+        .map(|source| format!("{source}={}", source_state(sources, source)))
+        .collect()
+}
+
+/// Where the figures of one source come from.
+pub fn source_state(sources: &Sources, source: Source) -> &'static str {
+    match sources.state(source) {
         SourceState::Active => "kernel",
         SourceState::Off => "off",
         SourceState::Absent(_) if source == Source::Cpu => "cpu.stat",
         SourceState::Absent(_) => "absent",
-    };
-    sources
-        .iter()
-        .map(|(source, found)| format!("{source}={}", state(source, found)))
-        .collect()
+    }
 }
 
-fn blank(window: &Window<'_>, id: Option<u64>) -> PodUsage {
+/// A row without figures.
+pub fn blank(window: &Window<'_>, id: Option<u64>) -> PodUsage {
     let origin = window.origin;
     PodUsage {
         timestamp: window.end,
@@ -125,44 +132,61 @@ pub fn identity(id: u64, path: Option<&str>) -> (String, Option<String>) {
     }
 }
 
+/// CPU time and its mean over the window.
+pub fn fill_cpu_time(usage: &mut PodUsage, window: &Window<'_>, run_ns: u64) {
+    let length = seconds(window.length_ns);
+    usage.cpu_seconds = Some(seconds(run_ns));
+    usage.cpu_usage_cores = (length > 0.0).then(|| seconds(run_ns) / length);
+}
+
+/// A workload's windows of 100 ms.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows<'a> {
+    /// CPU time in the highest; nobody knows it of one whose last counters an earlier agent took.
+    pub peak_ns: Option<u64>,
+    /// All of them by their height.
+    pub histogram: &'a [u32],
+    /// CPU time in the row's window.
+    pub run_ns: u64,
+}
+
+/// Peak and percentile.
+pub fn fill_windows(usage: &mut PodUsage, window: &Window<'_>, windows: &Windows<'_>) {
+    let Some(peak_ns) = windows.peak_ns else {
+        return;
+    };
+    let most_ns = cpu_windows::WINDOW_NS.saturating_mul(window.online_cpus.max(1) as u64);
+    let peak_ns = match windows.run_ns {
+        0 => 0,
+        // A tick tells its whole time at its end, so that a window can seem fuller than it can be.
+        _ => peak_ns.min(most_ns),
+    };
+    usage.cpu_peak_cores = Some(cpu_windows::cores(peak_ns));
+    let p99_ns = cpu_windows::quantile_ns(windows.histogram, window.length_ns, 0.99);
+    usage.cpu_p99_cores = Some(cpu_windows::cores(p99_ns.min(peak_ns)));
+}
+
 fn fill_cpu(usage: &mut PodUsage, window: &Window<'_>, account: &Account, unreported: &Counters) {
     if window.sources.state(Source::Cpu) == &SourceState::Off {
         return;
     }
-    let length = seconds(window.length_ns);
-    usage.cpu_seconds = Some(seconds(unreported.run_ns));
-    usage.cpu_usage_cores = (length > 0.0).then(|| seconds(unreported.run_ns) / length);
-    if !window.sources.is_active(Source::Cpu) {
-        // Files tell totals only.
-        return;
+    fill_cpu_time(usage, window, unreported.run_ns);
+    if window.sources.is_active(Source::Cpu) {
+        let peak_ns = |cpu| cpu_windows::peak_ns(cpu, window.row_window);
+        let windows = Windows {
+            peak_ns: account.cpu.as_ref().map(peak_ns),
+            histogram: &unreported.histogram,
+            run_ns: unreported.run_ns,
+        };
+        fill_windows(usage, window, &windows);
     }
-    // Nobody knows the windows of one whose last counters an earlier agent took.
-    let Some(cpu) = account.cpu.as_ref() else {
-        return;
-    };
-    let most_ns = cpu_windows::WINDOW_NS.saturating_mul(window.online_cpus.max(1) as u64);
-    let peak_ns = match unreported.run_ns {
-        0 => 0,
-        // A tick tells its whole time at its end, so that a window can seem fuller than it can be.
-        _ => cpu_windows::peak_ns(cpu, window.row_window).min(most_ns),
-    };
-    usage.cpu_peak_cores = Some(cpu_windows::cores(peak_ns));
-    let p99_ns = cpu_windows::quantile_ns(&unreported.histogram, window.length_ns, 0.99);
-    usage.cpu_p99_cores = Some(cpu_windows::cores(p99_ns.min(peak_ns)));
 }
 
-/// Throttling between two readings of `cpu.stat`, where the cpu controller is on.
-fn fill_throttling(usage: &mut PodUsage, before: Option<CpuStat>, now: Option<CpuStat>) {
-    let (Some(before), Some(now)) = (before, now) else {
-        return;
-    };
-    let difference =
-        |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before.unwrap_or(0)));
-    usage.cpu_throttled_seconds =
-        difference(now.throttled_usec, before.throttled_usec).map(|usec| seconds(usec * 1000));
-    usage.cpu_throttled_periods =
-        difference(now.throttled_periods, before.throttled_periods).map(signed);
-    usage.cpu_burst_periods = difference(now.burst_periods, before.burst_periods).map(signed);
+/// Throttling, where the cpu controller is on.
+pub fn fill_throttling(usage: &mut PodUsage, throttling: &Throttling) {
+    usage.cpu_throttled_seconds = throttling.throttled_us.map(|us| seconds(us * 1000));
+    usage.cpu_throttled_periods = throttling.throttled_periods.map(signed);
+    usage.cpu_burst_periods = throttling.burst_periods.map(signed);
 }
 
 fn fill_network(usage: &mut PodUsage, sources: &Sources, total: &Counters, unreported: &Counters) {
@@ -171,6 +195,11 @@ fn fill_network(usage: &mut PodUsage, sources: &Sources, total: &Counters, unrep
     }
     let [tx_bytes, _, rx_bytes, _] = total.traffic().map(signed);
     (usage.net_tx_bytes, usage.net_rx_bytes) = (Some(tx_bytes), Some(rx_bytes));
+    fill_traffic(usage, unreported);
+}
+
+/// What came in the window.
+pub fn fill_traffic(usage: &mut PodUsage, unreported: &Counters) {
     let [tx_bytes, tx_packets, rx_bytes, rx_packets] = unreported.traffic().map(signed);
     usage.net_tx_bytes_delta = Some(tx_bytes);
     usage.net_tx_packets_delta = Some(tx_packets);
@@ -178,7 +207,8 @@ fn fill_network(usage: &mut PodUsage, sources: &Sources, total: &Counters, unrep
     usage.net_rx_packets_delta = Some(rx_packets);
 }
 
-fn class_row(
+/// The row of one class of traffic.
+pub fn class_row(
     window: &Window<'_>,
     usage: &PodUsage,
     class: NetworkClass,
@@ -193,6 +223,8 @@ fn class_row(
     Row::PodNetwork(PodNetwork {
         timestamp: window.end,
         pod_id: usage.pod_id.clone(),
+        namespace: usage.namespace.clone(),
+        pod_name: usage.pod_name.clone(),
         class,
         window_start: window.start,
         window_end: window.end,
@@ -205,6 +237,7 @@ fn class_row(
     })
 }
 
-fn seconds(ns: u64) -> f64 {
+/// Nanoseconds as seconds.
+pub fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }

@@ -5,8 +5,10 @@
 mod attach;
 pub mod btf;
 mod classes;
+mod cost;
 mod load;
 pub mod needs;
+mod owners;
 mod pins;
 mod read;
 mod records;
@@ -18,6 +20,7 @@ mod trace;
 use std::path::PathBuf;
 
 pub use classes::{Prefix, default_prefixes, node_prefixes};
+pub use cost::{Cost, ProgramCost};
 pub use load::Kernel;
 pub use pins::{Gap, PinError, uninstall};
 pub use read::Snapshot;

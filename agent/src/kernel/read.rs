@@ -13,13 +13,14 @@ use agent_common::{
     network::{CLASSES, MAX_SHARDS, NetworkTotals, NetworkUsage, Traffic, key_cgroup, network_key},
 };
 use aya::{
-    Ebpf, Pod,
+    Ebpf,
     maps::{Map, MapData},
 };
 
 use super::{
     CgroupEvent, Kernel, KernelError, OomEvent, RecordError,
     load::{Incarnation, cpus, map_error, owned},
+    owners::CpuTable,
     sys,
     table::Table,
 };
@@ -29,7 +30,7 @@ pub(super) struct MapSpec {
     pub(super) name: &'static str,
     pub(super) key_bytes: u32,
     pub(super) value_bytes: u32,
-    /// Whose accounts it holds, or their keys.
+    /// Whose accounts it holds, or their keys or owners.
     pub(super) accounts: Option<AccountKind>,
 }
 
@@ -57,11 +58,12 @@ const fn table(name: &'static str, kind: AccountKind, value_bytes: usize) -> Map
 }
 
 /// All pinned maps. The class cache and the scratch buffer hold nothing worth keeping.
-pub(super) const MAPS: [MapSpec; 14] = [
+pub(super) const MAPS: [MapSpec; 15] = [
     map("ACTIVE", 4, 4),
     map("CONTROL", 4, 4),
     table("CPU", AccountKind::Cpu, size_of::<CpuUsage>()),
     table("CPU_KEYS", AccountKind::Cpu, 8),
+    table("CPU_OWNERS", AccountKind::Cpu, 8),
     map("CPU_TOTALS", 4, size_of::<CpuTotals>()),
     table("NETWORK", AccountKind::Network, size_of::<NetworkUsage>()),
     table("NETWORK_KEYS", AccountKind::Network, 8),
@@ -100,7 +102,7 @@ pub struct Snapshot {
 pub(super) struct Maps {
     fds: HashMap<&'static str, OwnedFd>,
     cpus: usize,
-    cpu: Table<CpuUsage>,
+    cpu: CpuTable,
     network: Table<NetworkUsage>,
 }
 
@@ -114,8 +116,14 @@ impl Maps {
                 owned(data).map_err(map_error("copying a map's descriptor"))?,
             );
         }
-        let cpu = open_table(ebpf, "CPU_KEYS", "CPU", CpuUsage::ZERO)?;
-        let network = open_table(ebpf, "NETWORK_KEYS", "NETWORK", NetworkUsage::ZERO)?;
+        let cpu = CpuTable::open(
+            map_data(ebpf, "CPU_KEYS")?,
+            map_data(ebpf, "CPU_OWNERS")?,
+            map_data(ebpf, "CPU")?,
+        )
+        .map_err(map_error("mapping the keys of the CPU accounts"))?;
+        let network = open_network(map_data(ebpf, "NETWORK_KEYS")?, map_data(ebpf, "NETWORK")?)
+            .map_err(map_error("mapping the keys of the network accounts"))?;
         Ok(Self {
             fds,
             cpus: cpus()?,
@@ -224,7 +232,8 @@ impl Maps {
 
     fn remove_account(&self, cgroup_id: u64) -> io::Result<()> {
         self.cpu.remove(cgroup_id)?;
-        (0..MAX_SHARDS).try_for_each(|shard| self.network.remove(network_key(cgroup_id, shard)))
+        (0..MAX_SHARDS)
+            .try_for_each(|shard| self.network.remove(network_key(cgroup_id, shard), |_| {}))
     }
 }
 
@@ -252,6 +261,17 @@ impl Kernel {
             .map_err(map_error("removing a released cgroup's counters"))
     }
 
+    /// Charges the windows of `child` to `owner` from now on: the owner's peaks and histogram are then
+    /// those of all cgroups charged to it, taken together, and its own. Run time stays where it is used,
+    /// and so does the window that was open. With `child` as its own owner it keeps its windows itself
+    /// again, as it does once the owner's account is removed. An owner's own owner is not asked: of
+    /// nested cgroups, each is charged to the outermost. Kept with the counters; may be called again.
+    ///
+    /// `Ok(false)` if the table of accounts is full: the child keeps its windows then.
+    pub fn charge_windows_to(&mut self, child: u64, owner: u64) -> Result<bool, KernelError> {
+        Ok(self.maps.cpu.charge_windows_to(child, owner))
+    }
+
     /// Hands over every lifecycle record that waits, in the order in which they were made.
     pub fn cgroup_events(&mut self, mut handle: impl FnMut(Result<CgroupEvent, RecordError>)) {
         if let Some(trace) = &mut self.trace {
@@ -271,11 +291,13 @@ impl Kernel {
 
     /// Waits until a record can be read or `timeout_ms` have passed.
     pub fn wait(&self, timeout_ms: i32) -> Result<(), KernelError> {
-        sys::wait_readable(
-            &[self.records.lifecycle.as_fd(), self.records.oom.as_fd()],
-            timeout_ms,
-        )
-        .map_err(map_error("waiting for kernel records"))
+        sys::wait_readable(&self.record_fds(), timeout_ms)
+            .map_err(map_error("waiting for kernel records"))
+    }
+
+    /// What becomes readable when a record should be looked at, for those who wait for other things too.
+    pub fn record_fds(&self) -> [BorrowedFd<'_>; 2] {
+        [self.records.lifecycle.as_fd(), self.records.oom.as_fd()]
     }
 }
 
@@ -309,14 +331,10 @@ fn add_classes(sum: &mut [Traffic; CLASSES], usage: &NetworkUsage) {
     }
 }
 
-fn open_table<V: Pod>(
-    ebpf: &Ebpf,
-    keys: &'static str,
-    accounts: &'static str,
-    zero: V,
-) -> Result<Table<V>, KernelError> {
-    Table::open(map_data(ebpf, keys)?, map_data(ebpf, accounts)?, zero)
-        .map_err(map_error("mapping the keys of the accounts"))
+fn open_network(keys: &MapData, accounts: &MapData) -> io::Result<Table<NetworkUsage>> {
+    let table = Table::open(keys, accounts, NetworkUsage::ZERO)?;
+    table.recover(|_| {})?;
+    Ok(table)
 }
 
 fn map_data<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a MapData, KernelError> {

@@ -50,7 +50,8 @@ pub struct CgroupEvent {
 }
 
 impl CgroupEvent {
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+    /// Reads a record; bytes behind its path are padding.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let head: CgroupRecord = plain(bytes)?;
         let path = &bytes[size_of::<CgroupRecord>()..];
         let path = path
@@ -113,7 +114,8 @@ pub enum OomEvent {
 }
 
 impl OomEvent {
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+    /// Reads a record; bytes behind it are padding.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: OomRecord = plain(bytes)?;
         let mark = OomMark {
             tid: record.marked_tid,

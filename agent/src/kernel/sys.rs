@@ -14,6 +14,7 @@ use std::{
 };
 
 use aya::Pod;
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// No kernel is built for more.
 const MOST_CPUS: usize = 8_192;
@@ -286,29 +287,6 @@ pub fn boot_ns() -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
-/// Waits until one of `fds` can be read or `timeout_ms` have passed.
-pub fn wait_readable(fds: &[BorrowedFd<'_>], timeout_ms: i32) -> io::Result<()> {
-    let mut polls: Vec<libc::pollfd> = fds
-        .iter()
-        .map(|fd| libc::pollfd {
-            fd: fd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        })
-        .collect();
-    // SAFETY: the array is as long as told.
-    let status = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, timeout_ms) };
-    if status >= 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error();
-    if error.kind() == io::ErrorKind::Interrupted {
-        Ok(())
-    } else {
-        Err(error)
-    }
-}
-
 /// The magic number of the file system that holds `path`.
 pub fn file_system_magic(path: &Path) -> io::Result<i64> {
     let path = CString::new(path.as_os_str().as_bytes())?;
@@ -336,4 +314,34 @@ pub fn return_free_memory() {
     unsafe {
         libc::malloc_trim(0)
     };
+}
+
+/// A descriptor that this thread's runtime tells readable.
+pub fn watch_readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an owned descriptor stays the same open file until it is dropped, with the watch.
+    let watched = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    watched.map_err(|refused| refused.into_parts().1)
+}
+
+/// Waits until one of `fds` can be read or `timeout_ms` have passed.
+pub fn wait_readable(fds: &[BorrowedFd<'_>], timeout_ms: i32) -> io::Result<()> {
+    let mut polls: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|fd| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: the array is as long as told.
+    let status = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, timeout_ms) };
+    if status >= 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::Interrupted {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }

@@ -24,20 +24,24 @@ pub(super) struct Table<V> {
 }
 
 impl<V: Pod> Table<V> {
-    /// Maps the keys. What an agent that was killed had begun to give back is given back now.
+    /// Maps the keys.
     pub(super) fn open(keys: &MapData, accounts: &MapData, zero: V) -> io::Result<Self> {
-        let places = keys.info().map_err(io::Error::other)?.max_entries();
-        let table = Self {
-            keys: sys::map_cells(keys.fd().as_fd(), places as usize)?,
+        Ok(Self {
+            keys: map_cells(keys)?,
             accounts: owned(accounts)?,
             zero,
-        };
-        for (place, key) in (0..).zip(table.keys.cells()) {
+        })
+    }
+
+    /// What an agent that was killed had begun to give back is given back, after `let_go` of its place.
+    pub(super) fn recover(&self, let_go: impl Fn(u32)) -> io::Result<()> {
+        for (place, key) in (0..).zip(self.keys.cells()) {
             if key.load(Ordering::Relaxed) == LEAVING {
-                table.free(place)?;
+                let_go(place);
+                self.free(place)?;
             }
         }
-        Ok(table)
+        Ok(())
     }
 
     /// Visits every account. Of one key there may be two, to be added up.
@@ -66,16 +70,41 @@ impl<V: Pod> Table<V> {
         Ok(())
     }
 
-    /// Gives the places of one key back. Its cgroup is gone, so that no program counts for it.
-    pub(super) fn remove(&self, key: u64) -> io::Result<()> {
+    /// Gives the places of one key back, after `let_go` of each. Its cgroup is gone, so that no program
+    /// counts for it.
+    pub(super) fn remove(&self, key: u64, let_go: impl Fn(u32)) -> io::Result<()> {
         for (place, cell) in self.places(key) {
             let was_there =
                 cell.compare_exchange(stored(key), LEAVING, Ordering::AcqRel, Ordering::Relaxed);
             if was_there.is_ok() {
+                let_go(place);
                 self.free(place)?;
             }
         }
         Ok(())
+    }
+
+    /// The place of a key, opened as the programs open one if it has none. `None` if the table is full.
+    pub(super) fn place(&self, key: u64) -> Option<u32> {
+        if let Some(place) = self.places_of(key).next() {
+            return Some(place);
+        }
+        let wanted = stored(key);
+        let take = |cell: &AtomicU64| {
+            let taken = cell.compare_exchange(FREE, wanted, Ordering::AcqRel, Ordering::Acquire);
+            // A program may have taken it for the same key.
+            taken.is_ok() || taken == Err(wanted)
+        };
+        self.places(key)
+            .find(|(_, cell)| take(cell))
+            .map(|(place, _)| place)
+    }
+
+    /// The places that a key has.
+    pub(super) fn places_of(&self, key: u64) -> impl Iterator<Item = u32> {
+        self.places(key)
+            .filter(move |(_, cell)| cell.load(Ordering::Acquire) == stored(key))
+            .map(|(place, _)| place)
     }
 
     /// Where the accounts of a key may be.
@@ -95,4 +124,10 @@ impl<V: Pod> Table<V> {
         self.keys.cells()[place as usize].store(FREE, Ordering::Release);
         Ok(())
     }
+}
+
+/// Maps an array of integers whole.
+pub(super) fn map_cells(cells: &MapData) -> io::Result<MappedCells> {
+    let length = cells.info().map_err(io::Error::other)?.max_entries();
+    sys::map_cells(cells.fd().as_fd(), length as usize)
 }

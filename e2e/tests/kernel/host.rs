@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agent::host::{Host, Settings};
+use agent::{
+    host::{Host, Settings},
+    run::{self, Schedule},
+};
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
     cgroup::TestCgroup,
@@ -41,11 +44,7 @@ fn spin(_: &[String]) -> Result<()> {
 }
 
 fn host() -> Result<Host> {
-    let settings = Settings {
-        kernel: options()?,
-        interval: INTERVAL,
-        state: None,
-    };
+    let settings = Settings::new(options()?, None);
     Ok(Host::start(settings, say)?)
 }
 
@@ -53,7 +52,8 @@ fn host() -> Result<Host> {
 fn rows_for(host: &mut Host, length: Duration) -> Result<Vec<Row>> {
     let mut all = Vec::new();
     let never = Arc::new(AtomicBool::new(false));
-    host.run(Some(Instant::now() + length), &never, |rows| {
+    let schedule = Schedule::new(INTERVAL, Some(Instant::now() + length), &never);
+    run::on_host(host, schedule, |rows| {
         all.extend(rows.iter().cloned());
         Ok(())
     })?;

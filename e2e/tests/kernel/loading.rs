@@ -9,6 +9,7 @@ use std::{
 use agent::{
     host::{Host, Settings, output},
     kernel::{Kernel, Source},
+    run::{self, Schedule},
 };
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
@@ -94,11 +95,7 @@ fn without_a_source() -> Result<()> {
 /// The agent without any privilege: one window, then what it says of its sources.
 #[expect(unsafe_code, reason = "setresuid has no safe wrapper")]
 fn unprivileged(_: &[String]) -> Result<()> {
-    let settings = Settings {
-        kernel: options()?,
-        interval: INTERVAL,
-        state: None,
-    };
+    let settings = Settings::new(options()?, None);
     // SAFETY: no memory is involved.
     let status = unsafe { libc::setresuid(65534, 65534, 65534) };
     ensure!(
@@ -113,7 +110,8 @@ fn unprivileged(_: &[String]) -> Result<()> {
         .try_for_each(|line| writeln!(stdout, "{line}"))?;
     let end = Instant::now() + INTERVAL * 2;
     let never = Arc::new(AtomicBool::new(false));
-    Ok(host.run(Some(end), &never, |rows| {
+    let schedule = Schedule::new(INTERVAL, Some(end), &never);
+    Ok(run::on_host(&mut host, schedule, |rows| {
         output::write_json(&mut stdout, rows)
     })?)
 }

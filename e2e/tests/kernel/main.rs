@@ -3,6 +3,7 @@
 
 mod basics;
 mod cpu;
+mod cpu_owners;
 mod cpu_totals;
 mod cpu_windows;
 mod host;
@@ -13,6 +14,7 @@ mod loading;
 mod network;
 mod oom;
 mod oom_edges;
+mod pods;
 mod restart;
 mod verifier;
 
@@ -23,11 +25,13 @@ use e2e::{harness, load, memory, net, process};
 fn main() -> ExitCode {
     let workloads = [
         basics::WORKLOADS,
+        cpu_owners::WORKLOADS,
         load::WORKLOADS,
         memory::WORKLOADS,
         net::workload::WORKLOADS,
         host::WORKLOADS,
         loading::WORKLOADS,
+        pods::WORKLOADS,
         restart::WORKLOADS,
         verifier::WORKLOADS,
     ];
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         cpu::TESTS,
         cpu_windows::TESTS,
         cpu_totals::TESTS,
+        cpu_owners::TESTS,
         &network::tests(),
         lifecycle::TESTS,
         lifecycle_names::TESTS,
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
         oom_edges::TESTS,
         host::TESTS,
         loading::TESTS,
+        pods::TESTS,
         restart::TESTS,
         verifier::TESTS,
     ];

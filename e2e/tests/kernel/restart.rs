@@ -16,6 +16,7 @@ use std::{
 use agent::{
     host::{Host, Settings, output},
     kernel::{self, Kernel, Options, PROGRAMS, Snapshot},
+    run::{self, Schedule},
 };
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
@@ -114,15 +115,14 @@ fn agent_workload(arguments: &[String]) -> Result<()> {
     };
     let mut kernel = options()?;
     kernel.pins = Some(pins.into());
-    let settings = Settings {
-        kernel,
-        interval: INTERVAL,
-        state: Some(state.into()),
-    };
+    let settings = Settings::new(kernel, Some(state.into()));
     let mut host = Host::start(settings, say)?;
     let mut stdout = std::io::stdout().lock();
     let never = Arc::new(AtomicBool::new(false));
-    Ok(host.run(None, &never, |rows| output::write_json(&mut stdout, rows))?)
+    let schedule = Schedule::new(INTERVAL, None, &never);
+    Ok(run::on_host(&mut host, schedule, |rows| {
+        output::write_json(&mut stdout, rows)
+    })?)
 }
 
 /// Burns CPU and sends datagrams to itself until its input ends; then says how many.

@@ -4,6 +4,7 @@ pub(crate) mod bpf_linker;
 pub(crate) mod deny;
 pub(crate) mod kernel_images;
 mod packages;
+pub(crate) mod python;
 mod rust_src;
 mod rustc;
 mod suite;
@@ -40,6 +41,11 @@ pub(crate) fn for_ebpf() -> Result<()> {
 /// What running tests in guests needs.
 pub(crate) fn for_guests() -> Result<()> {
     guest_items(Say::Changes)
+}
+
+/// What the collector needs that the agent is compared with.
+pub(crate) fn for_comparison() -> Result<()> {
+    item(Say::Changes, "python", python::ensure)
 }
 
 /// What the checks need that boot no guest.

@@ -36,7 +36,9 @@ pub(super) const ALL: &[Step] = &[
     quick("kernel running", |strict| kernel(kernels::RUNNING, strict)),
     slow("kernel 6.1", |strict| kernel("6.1", strict)),
     slow("kernel 6.12", |strict| kernel("6.12", strict)),
-    slow("bench kernel", |_| bench()),
+    slow("bench kernel", |_| bench(&["kernel"])),
+    slow("bench agent", |_| bench(&["agent", "--windows", "2"])),
+    slow("churn of pods", |_| bench(&["agent", "--churn", "20s"])),
 ];
 
 /// A test binary that takes longer hangs.
@@ -152,10 +154,10 @@ fn follow(label: &str, command: &mut Command) -> (Tally, Option<String>) {
 /// Measured on a machine that does other work: beyond its bound by half is a change, less is noise.
 const BENCH_FACTOR: &str = "1.5";
 
-fn bench() -> Result<Done> {
+fn bench(arguments: &[&str]) -> Result<Done> {
     test_binaries::release("agent", "podledger-agent")?;
     let mut command = Command::new(test_binaries::release("e2e", "e2e-bench")?);
-    in_root(command.args(["kernel", "--check", BENCH_FACTOR]))
+    in_root(command.args(arguments).args(["--check", BENCH_FACTOR]))
 }
 
 fn kernel(name: &str, strict: bool) -> Result<Done> {

@@ -1,19 +1,19 @@
 //! A cgroup's life as rows, and what a restart makes of it.
 
-use protocol::{Closing, PodUsage};
+use protocol::{Closing, PodUsage, Reconcile, Row};
 
 use super::*;
 use crate::kernel::{OomEvent, OomMark, Source};
 
-const SECOND: u64 = 1_000_000_000;
-const ID: u64 = 42;
+pub(super) const SECOND: u64 = 1_000_000_000;
+pub(super) const ID: u64 = 42;
 const PATH: &str = "/jobs/one";
 
-fn sources() -> Sources {
+pub(super) fn sources() -> Sources {
     Sources::asked(&Source::ALL)
 }
 
-fn ledger() -> Ledger {
+pub(super) fn ledger() -> Ledger {
     let origin = Origin {
         node_name: "n1".into(),
         ..Origin::default()
@@ -21,14 +21,14 @@ fn ledger() -> Ledger {
     Ledger::new(origin, at(0), 0)
 }
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp {
         unix_us: (1_000 + seconds) * 1_000_000,
     }
 }
 
 /// What the kernel holds after `seconds`: one cgroup's CPU time and sent packets of 100 bytes.
-fn snapshot(seconds: u64, run_ns: u64, packets: u64) -> Snapshot {
+pub(super) fn snapshot(seconds: u64, run_ns: u64, packets: u64) -> Snapshot {
     let traffic = Traffic {
         tx_bytes: packets * 100,
         tx_packets: packets,
@@ -73,10 +73,11 @@ fn close(ledger: &mut Ledger, snapshot: &Snapshot) -> Vec<Row> {
         stats: &HashMap::new(),
         sources: &sources(),
         losses: &[],
+        known: &Known::default(),
     })
 }
 
-fn usages(rows: &[Row]) -> Vec<&PodUsage> {
+pub(super) fn usages(rows: &[Row]) -> Vec<&PodUsage> {
     fn usage(row: &Row) -> Option<&PodUsage> {
         match row {
             Row::PodUsage(usage) => Some(usage),
@@ -86,7 +87,7 @@ fn usages(rows: &[Row]) -> Vec<&PodUsage> {
     rows.iter().filter_map(usage).collect()
 }
 
-fn reconcile(rows: &[Row]) -> &Reconcile {
+pub(super) fn reconcile(rows: &[Row]) -> &Reconcile {
     match rows.last() {
         Some(Row::Reconcile(balance)) => balance,
         other => panic!("the last row is {other:?}"),
@@ -265,15 +266,18 @@ fn exited() -> OomEvent {
     }
 }
 
+/// Of a process in [`ID`].
+pub(super) fn a_kill() -> Kill {
+    let mut oom = crate::join::OomLedger::default();
+    oom.on_event(exited());
+    oom.finish(2).pop().unwrap()
+}
+
 #[test]
 fn a_kill_is_an_event_and_counts_in_its_cgroups_row() {
     let mut ledger = ledger();
     ledger.on_cgroup(event(CgroupEventKind::Born));
-    let mut oom = super::super::OomLedger::default();
-    oom.on_event(exited());
-    for kill in oom.finish(2) {
-        ledger.on_kill(&kill, at(0));
-    }
+    ledger.on_kill(&a_kill(), at(0));
     let rows = close(&mut ledger, &snapshot(1, 1, 0));
     assert_eq!(usages(&rows)[0].oom_kills, Some(1));
     let told = rows.iter().find_map(|row| match row {
@@ -303,6 +307,7 @@ fn windows_get_shorter_but_do_not_overlap_when_the_clock_is_set_back() {
         stats: &HashMap::new(),
         sources: &sources(),
         losses: &[],
+        known: &Known::default(),
     });
     assert_eq!(
         (reconcile(&rows).window_start, reconcile(&rows).window_end),

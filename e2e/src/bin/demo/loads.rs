@@ -13,12 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agent::run;
 use anyhow::{Context as _, Result};
 use e2e::{
     cgroup::{TestCgroup, write},
     harness::say,
     process::{Running, Workload},
 };
+
+use crate::pods;
 
 /// CPU time of a burst.
 const BURST: Duration = Duration::from_millis(80);
@@ -39,6 +42,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ("transfer", transfer),
     ("blink", blink),
     ("hungry", hungry),
+    ("spin", pods::spin),
+    ("send", pods::send),
 ];
 
 /// What the loads truly did.
@@ -163,7 +168,7 @@ impl MemoryLimit {
 
 /// Uses this much CPU time of the calling thread.
 #[expect(unsafe_code, reason = "the thread's clock has no safe wrapper")]
-fn burn(length: Duration) {
+pub(crate) fn burn(length: Duration) {
     let cpu_time = || {
         let mut time = libc::timespec {
             tv_sec: 0,
@@ -202,6 +207,8 @@ fn transfer(_: &[String]) -> Result<()> {
 }
 
 fn blink(_: &[String]) -> Result<()> {
+    // Ctrl-C on a terminal reaches it too, and must not look like a failure of its.
+    run::stop_flag()?;
     burn(BLINK);
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.send_to(b"seen?", socket.local_addr()?)?;

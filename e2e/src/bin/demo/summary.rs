@@ -5,13 +5,13 @@ use std::{
     io::{self, Write},
 };
 
-use agent::{host::Host, kernel::Source};
+use agent::kernel::Source;
 use protocol::{EventKind, Row};
 
-use crate::loads::Truth;
+use crate::{loads::Truth, verdicts::Verdicts};
 
 /// CPU of a workload may differ this much from its `cpu.stat`, read at another instant.
-const CPU_TOLERANCE: f64 = 0.001;
+pub(crate) const CPU_TOLERANCE: f64 = 0.001;
 
 /// Sums over all windows.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Summary {
                 self.cpu_rows += balance.cpu_ns.rows;
                 self.cpu_unattributed += balance.cpu_ns.unattributed;
             }
-            Row::Events(_) | Row::PodNetwork(_) => {}
+            Row::NodeUsage(_) | Row::Events(_) | Row::PodNetwork(_) => {}
         }
     }
 
@@ -69,62 +69,45 @@ impl Summary {
             && truth.killed.iter().all(|path| self.killed.contains(path))
     }
 
-    /// Prints it; whether everything agrees. What a missing source can't tell is said, not judged.
-    pub(crate) fn print(
+    /// Judges it.
+    pub(crate) fn judge(
         &self,
-        output: &mut impl Write,
+        verdicts: &mut Verdicts<'_, impl Write>,
         truth: &Truth,
-        host: &Host,
-    ) -> io::Result<bool> {
-        let mut agrees = true;
-        let mut check = |holds: bool, source: Source, line: String| {
-            let active = host.sources().is_active(source);
-            agrees &= holds || !active;
-            let verdict = if holds {
-                "ok  "
-            } else if active {
-                "WRONG"
-            } else {
-                "n/a "
-            };
-            writeln!(output, "{verdict} {line}")
-        };
+    ) -> io::Result<()> {
         for (path, truth_ns) in &truth.cpu {
             let said = self.cpu_seconds.get(path).copied().unwrap_or(0.0);
             let true_seconds = *truth_ns as f64 / 1e9;
-            check(
+            verdicts.check(
                 (said - true_seconds).abs() <= true_seconds * CPU_TOLERANCE,
                 Source::Cpu,
-                format!(
+                &format!(
                     "CPU of {path}: rows {said:.6} s, cpu.stat {true_seconds:.6} s, peak {:.2} cores",
                     self.peak_cores.get(path).copied().unwrap_or(0.0)
                 ),
             )?;
         }
         let closed = self.closed(&truth.blinks).count();
-        check(
+        verdicts.check(
             closed == truth.blinks.len(),
             Source::Lifecycle,
-            format!(
+            &format!(
                 "short-lived workloads with their closing row: {closed} of {}",
                 truth.blinks.len()
             ),
         )?;
-        let told = truth
-            .killed
-            .iter()
-            .filter(|path| self.killed.contains(*path))
-            .count();
-        check(
+        let killed = truth.killed.iter();
+        let told = killed.filter(|path| self.killed.contains(*path)).count();
+        verdicts.check(
             told == truth.killed.len(),
             Source::Oom,
-            format!("OOM kills told: {told} of {}", truth.killed.len()),
+            &format!("OOM kills told: {told} of {}", truth.killed.len()),
         )?;
         let missing = self.cpu_total - self.cpu_rows - self.cpu_unattributed;
-        check(
+        verdicts.check(
             missing.abs() <= self.cpu_total / 1000,
             Source::Cpu,
-            format!(
+            &format!(
                 "CPU of the host {:.3} s = rows {:.3} s + unattributed {:.3} s + in flight {:.6} s",
                 self.cpu_total as f64 / 1e9,
                 self.cpu_rows as f64 / 1e9,
@@ -132,7 +115,6 @@ impl Summary {
                 missing as f64 / 1e9
             ),
         )?;
-        writeln!(output, "{} windows, {} rows", self.windows, self.rows)?;
-        Ok(agrees)
+        verdicts.tell(&format!("{} windows, {} rows", self.windows, self.rows))
     }
 }

@@ -1,6 +1,7 @@
 //! What the kernel programs and the agent cost, and that neither grows while cgroups come and go.
-//! `kernel` prints one number for each published bound; `churn` asserts that nothing is kept.
+//! `kernel` and `agent` print one number for each published bound; `churn` asserts that nothing is kept.
 
+mod agent;
 mod churn;
 mod kernel;
 mod numbers;
@@ -16,14 +17,19 @@ use clap::Parser;
 enum Command {
     /// Cost of the kernel programs, their maps and their reader
     Kernel(kernel::Args),
+    /// Cost of the agent of a node, beside a plain collector
+    Agent(agent::Args),
     /// Makes and removes cgroups, and checks that nothing of them is kept
     Churn(churn::Args),
 }
 
 fn main() -> Result<()> {
-    e2e::process::run_as_workload(&[kernel::WORKLOADS, &[churn::WORKLOAD]].concat());
+    e2e::process::run_as_workload(
+        &[kernel::WORKLOADS, agent::WORKLOADS, &[churn::WORKLOAD]].concat(),
+    );
     match Command::parse() {
         Command::Kernel(args) => kernel::run(&args),
+        Command::Agent(args) => agent::run(&args),
         Command::Churn(args) => churn::run(&args),
     }
 }

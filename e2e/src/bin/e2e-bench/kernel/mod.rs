@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result};
 use e2e::process::Workload;
 
 pub(crate) use agent_process::rss_bytes;
+pub(crate) use statistics::Statistics;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     attached::WORKLOAD,

@@ -27,9 +27,9 @@ pub(super) struct Figures {
     pub(super) agent_rss_mib: f64,
     pub(super) map_mib: f64,
     pub(super) agent_cpu_ms_per_read: f64,
-    systemd_egress_ns_over_empty: f64,
-    systemd_ingress_ns_over_empty: f64,
-    bcc_cpu_event_ns_over_empty: f64,
+    pub(super) systemd_egress_ns_over_empty: f64,
+    pub(super) systemd_ingress_ns_over_empty: f64,
+    pub(super) bcc_cpu_event_ns_over_empty: f64,
 }
 
 /// The figures and how they came about.

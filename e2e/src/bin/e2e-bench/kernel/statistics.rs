@@ -10,10 +10,10 @@ use aya::{
 };
 
 /// Keeps the statistics on for as long as it lives.
-pub(super) struct Statistics(#[expect(dead_code, reason = "held open")] OwnedFd);
+pub(crate) struct Statistics(#[expect(dead_code, reason = "held open")] OwnedFd);
 
 impl Statistics {
-    pub(super) fn on() -> Result<Self> {
+    pub(crate) fn on() -> Result<Self> {
         Ok(Self(enable_stats(Stats::RunTime)?))
     }
 }

@@ -1,0 +1,24 @@
+//! This node's pods as the API server tells them.
+
+mod backoff;
+mod client;
+mod credentials;
+mod error;
+mod facts;
+mod lines;
+mod node;
+mod quantity;
+mod resources;
+#[cfg(test)]
+mod scripted;
+mod store;
+mod watch;
+mod wire;
+
+pub use client::Settings;
+pub use error::ApiError;
+pub use facts::{ContainerEnd, ContainerFacts, PodFacts, facts_from_json};
+pub use node::instance_of_node;
+pub use quantity::{Unit, parse_quantity};
+pub use store::{PodStore, Restart};
+pub use watch::watch;
