@@ -15,6 +15,8 @@ pub mod logger;
 pub mod node;
 pub mod pods;
 pub mod run;
+pub mod ship;
+pub mod spool;
 pub mod status;
 
 /// An error and everything that led to it, on one line.

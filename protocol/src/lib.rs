@@ -1,20 +1,29 @@
 //! The rows that leave a node: one struct for each table, its fields the table's columns in their
 //! order. Whoever adds a column appends it and makes it optional.
 
+pub mod batch;
+pub mod columns;
+mod codec;
 mod event;
+pub mod exchange;
 mod node_usage;
 mod pod_network;
 mod pod_usage;
 mod reconcile;
+mod table;
 mod time;
 
 use serde::{Deserialize, Serialize};
 
+pub use batch::{Batch, Body, Counts, Epoch, Gap, GapReason, Header, Invalid, InvalidKind, Limits, Previous};
+pub use codec::{decode, decode_ack, decode_message, encode_ack, encode_gap, encode_message, encode_rows};
+pub use exchange::{Ack, Answer, Message, Refusal, RefusalKind};
 pub use event::{Event, EventKind};
 pub use node_usage::NodeUsage;
 pub use pod_network::{NetworkClass, PodNetwork};
 pub use pod_usage::{Closing, PodUsage};
 pub use reconcile::{Balance, Reconcile};
+pub use table::{Column, Kind, Table};
 pub use time::Timestamp;
 
 /// A row of any table; as JSON it tells its table first.

@@ -1,0 +1,3 @@
+//! `podledger-aggregator`.
+
+fn main() {}
