@@ -1,6 +1,9 @@
 //! The tables: Parquet files and a Delta log for each, on any object store, committed as
 //! compare-and-swap registers.
 
+pub mod rows;
+pub mod schema;
+
 use std::sync::Arc;
 
 use object_store::{ObjectStore, path::Path};
