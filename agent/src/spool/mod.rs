@@ -104,7 +104,12 @@ impl Spool {
     }
 
     /// Batches of one epoch from `seq` on, until `bytes` are reached; at least one if it waits.
-    pub fn read(&self, epoch: Epoch, seq: u64, bytes: usize) -> Result<Vec<(u64, Bytes)>, SpoolError> {
+    pub fn read(
+        &self,
+        epoch: Epoch,
+        seq: u64,
+        bytes: usize,
+    ) -> Result<Vec<(u64, Bytes)>, SpoolError> {
         let _ = (epoch, seq, bytes);
         unimplemented!()
     }
@@ -116,7 +121,13 @@ impl Spool {
     }
 
     /// A gap takes the batch's place.
-    pub fn give_up(&mut self, epoch: Epoch, seq: u64, reason: GapReason, message: &str) -> Result<(), SpoolError> {
+    pub fn give_up(
+        &mut self,
+        epoch: Epoch,
+        seq: u64,
+        reason: GapReason,
+        message: &str,
+    ) -> Result<(), SpoolError> {
         let _ = (epoch, seq, reason, message);
         unimplemented!()
     }
