@@ -4,3 +4,4 @@ pub mod held;
 pub mod intake;
 pub mod lake;
 pub mod service;
+pub mod verify;
