@@ -8,6 +8,7 @@ pub mod intake;
 pub mod lake;
 pub mod service;
 pub mod status;
+pub mod verify;
 
 use std::fmt::Write as _;
 

@@ -11,3 +11,4 @@ pub mod memory;
 pub mod net;
 pub mod node;
 pub mod process;
+pub mod store;
