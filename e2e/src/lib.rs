@@ -1,6 +1,7 @@
 //! What whole-system tests and benchmarks share: cgroups and processes that clean up after
 //! themselves, and workloads whose true consumption is known.
 
+pub mod batches;
 pub mod cgroup;
 pub mod chaos;
 pub mod fakes;
