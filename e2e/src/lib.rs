@@ -3,6 +3,7 @@
 
 pub mod batches;
 pub mod cgroup;
+pub mod chaos;
 pub mod fakes;
 pub mod footprint;
 pub mod harness;
