@@ -88,19 +88,29 @@ pub(super) fn get(rows: &impl ReadableTable<Key, &'static [u8]>, name: Name) -> 
     Ok(value)
 }
 
-/// Every value of one part with a name from one to another of the same kind, in their order.
+/// Every value with a name from one to another of the same kind, in their order.
 pub(super) fn each(
     rows: &ReadRows,
     from: Name,
     to: Name,
-    mut visit: impl FnMut(Name, &[u8]) -> Result<(), String>,
-) -> Result<Result<(), String>, redb::Error> {
+    mut visit: impl FnMut(Name, &[u8]),
+) -> Result<(), redb::Error> {
+    let mut whole: Option<(Name, Vec<u8>)> = None;
     for row in rows.range(from.part(0)..=to.part(u32::MAX))? {
         let (key, value) = row?;
         let (kind, first, second, _) = key.value();
-        if let Err(reason) = visit(Name(kind, first, second), value.value()) {
-            return Ok(Err(reason));
+        let name = Name(kind, first, second);
+        match &mut whole {
+            Some((same, parts)) if *same == name => parts.extend_from_slice(value.value()),
+            other => {
+                if let Some((name, value)) = other.replace((name, value.value().to_vec())) {
+                    visit(name, &value);
+                }
+            }
         }
     }
-    Ok(Ok(()))
+    if let Some((name, value)) = whole {
+        visit(name, &value);
+    }
+    Ok(())
 }
