@@ -122,6 +122,8 @@ pub(crate) struct Tally {
     pub(crate) passed: usize,
     pub(crate) failed: Vec<String>,
     pub(crate) skipped: Vec<(String, String)>,
+    /// Those of the passed that failed beside others and passed alone.
+    pub(crate) unsteady: Vec<String>,
 }
 
 impl Tally {
@@ -137,6 +139,15 @@ impl Tally {
         self.passed += other.passed;
         self.failed.extend(other.failed);
         self.skipped.extend(other.skipped);
+        self.unsteady.extend(other.unsteady);
+    }
+
+    /// A test that failed has passed when it ran alone.
+    pub(crate) fn passed_alone(&mut self, name: &str) {
+        let before = self.failed.len();
+        self.failed.retain(|failed| failed != name);
+        self.passed += before - self.failed.len();
+        self.unsteady.push(name.to_owned());
     }
 
     /// What is wrong with a closing line, if anything: it must count the tests that were seen.
@@ -154,6 +165,9 @@ impl Tally {
 impl std::fmt::Display for Tally {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{} passed, {} failed", self.passed, self.failed.len())?;
+        if !self.unsteady.is_empty() {
+            write!(out, ", {} of them only alone", self.unsteady.len())?;
+        }
         match self.skipped.len() {
             0 => Ok(()),
             skipped => write!(out, ", {skipped} skipped"),
@@ -205,6 +219,20 @@ mod tests {
         assert_eq!(parser.pending(), Some("a"));
         assert_eq!(parser.line("ok"), finished("a", Outcome::Passed));
         assert_eq!(parser.line("ok"), Event::Text);
+    }
+
+    #[test]
+    fn what_passes_alone_is_told_apart() {
+        let mut tally = Tally {
+            passed: 1,
+            failed: vec!["a".to_owned()],
+            ..Tally::default()
+        };
+        tally.passed_alone("a");
+        assert_eq!(
+            tally.to_string(),
+            "2 passed, 0 failed, 1 of them only alone"
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
-    Agent, Config, ConfigError, Ec2, Kernel, Kubelet, Kubernetes, Log, MAX_FILE_BYTES, Metrics,
-    Mode, Output, Problem, Status, Switch, expand, hint,
+    Agent, Aggregator, Config, ConfigError, Ec2, Kernel, Kubelet, Kubernetes, Log, MAX_FILE_BYTES,
+    Metrics, Mode, Output, Problem, Spool, Status, Switch, Transport, expand, hint,
     problem::{MOST_PROBLEMS, shown},
     settings::{self, SECTIONS, SETTINGS, Setting},
     yaml::{self, Node, Value},
@@ -340,6 +340,19 @@ pub(super) fn defaults() -> Config {
             state: None,
             max_consecutive_failures: 0,
             push_endpoint: None,
+        },
+        aggregator: Aggregator {
+            endpoint: None,
+            transport: Transport::Auto,
+            ca_file: "".into(),
+            server_name: None,
+            insecure: false,
+            token_file: "".into(),
+        },
+        spool: Spool {
+            file: "".into(),
+            max_mib: 0,
+            max_age: Duration::ZERO,
         },
         metrics: Metrics {
             interval: Duration::ZERO,

@@ -48,6 +48,17 @@ pub enum Output {
     None,
 }
 
+/// How the aggregator is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP/3, and HTTP/1.1 while UDP does not get through.
+    Auto,
+    /// HTTP/3 alone.
+    Http3,
+    /// HTTP/1.1 alone.
+    Http1,
+}
+
 /// Whether something that may be missing is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
@@ -64,6 +75,10 @@ pub enum Switch {
 pub struct Config {
     /// Section `agent`.
     pub agent: Agent,
+    /// Section `aggregator`.
+    pub aggregator: Aggregator,
+    /// Section `spool`.
+    pub spool: Spool,
     /// Section `metrics`.
     pub metrics: Metrics,
     /// Section `kubelet`.
@@ -99,6 +114,34 @@ pub struct Agent {
     pub max_consecutive_failures: u32,
     /// An older aggregator's `POST /metrics` that gets every window.
     pub push_endpoint: Option<String>,
+}
+
+/// Who gets the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregator {
+    /// Its address; nobody's when nothing is spooled and sent.
+    pub endpoint: Option<String>,
+    /// How it is reached.
+    pub transport: Transport,
+    /// CAs to believe.
+    pub ca_file: PathBuf,
+    /// The name that its certificate is for, if not the endpoint's host.
+    pub server_name: Option<String>,
+    /// Believe every certificate.
+    pub insecure: bool,
+    /// The token for it.
+    pub token_file: PathBuf,
+}
+
+/// What waits for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spool {
+    /// Where.
+    pub file: PathBuf,
+    /// How much.
+    pub max_mib: u32,
+    /// How long.
+    pub max_age: Duration,
 }
 
 /// When rows are made.

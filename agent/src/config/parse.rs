@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Mode, Output, Switch};
+use super::{Mode, Output, Switch, Transport};
 use crate::kernel::Source;
 
 type Parsed<T> = Result<T, String>;
@@ -153,6 +153,23 @@ pub(super) fn switch(text: &str) -> Parsed<Switch> {
         Ok(true) => Ok(Switch::On),
         Ok(false) => Ok(Switch::Off),
         Err(_) => error("is none of auto, on, off"),
+    }
+}
+
+pub(super) fn transport(text: &str) -> Parsed<Transport> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Transport::Auto),
+        "http3" => Ok(Transport::Http3),
+        "http1" => Ok(Transport::Http1),
+        _ => error("is no transport"),
+    }
+}
+
+/// Where tokens go, nothing else will do.
+pub(super) fn https_only(url: String) -> Parsed<String> {
+    match url.starts_with("https://") {
+        true => Ok(url),
+        false => error("does not begin with https"),
     }
 }
 

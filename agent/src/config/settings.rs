@@ -33,14 +33,20 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 const MIN_TTL: Duration = Duration::from_secs(1);
 const MAX_TTL: Duration = Duration::from_secs(21_600);
 
+const MIN_WAIT: Duration = Duration::from_secs(60);
+/// An aggregator refuses windows that are a day older.
+const MAX_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 const FLAG: &str = "true or false";
 const URL: &str = "a URL with http or https and without a user name";
 const FILE: &str = "an absolute path";
 const FILE_OR_OFF: &str = "an absolute path, or off";
 
 /// Names of the sections.
-pub(super) const SECTIONS: [&str; 8] = [
+pub(super) const SECTIONS: [&str; 10] = [
     "agent",
+    "aggregator",
+    "spool",
     "metrics",
     "kubelet",
     "kubernetes",
@@ -62,7 +68,7 @@ pub(super) const RETIRED: [(&str, &str); 4] = [
     ),
     (
         "metrics.output",
-        "standard output is `agent.output`, an aggregator `agent.push_endpoint`: remove `metrics.output`",
+        "standard output is `agent.output`, an aggregator `aggregator.endpoint`: remove `metrics.output`",
     ),
     (
         "performance",
@@ -117,7 +123,7 @@ fn put<T>(place: &mut T, parsed: Result<T, String>) -> Result<(), String> {
 }
 
 /// All settings, by section.
-pub(super) static SETTINGS: [Setting; 33] = [
+pub(super) static SETTINGS: [Setting; 42] = [
     setting(
         "agent.mode",
         &["PODLEDGER_AGENT_MODE"],
@@ -176,6 +182,82 @@ pub(super) static SETTINGS: [Setting; 33] = [
         ("", URL),
         "An older aggregator's `POST /metrics` that gets the pods of every window.",
         |config, text| put(&mut config.agent.push_endpoint, parse::url(text).map(Some)),
+    ),
+    setting(
+        "aggregator.endpoint",
+        &["PODLEDGER_AGGREGATOR_ENDPOINT"],
+        ("", URL),
+        "The aggregator that gets every row, once: `https://HOST:PORT`. Without one nothing is spooled and nothing sent.",
+        |config, text| {
+            let url = parse::url(text).and_then(parse::https_only);
+            put(&mut config.aggregator.endpoint, url.map(Some))
+        },
+    ),
+    setting(
+        "aggregator.transport",
+        &["PODLEDGER_AGGREGATOR_TRANSPORT"],
+        ("auto", "auto, http3 or http1"),
+        "HTTP/3, HTTP/1.1, or HTTP/3 with HTTP/1.1 while UDP does not get through.",
+        |config, text| put(&mut config.aggregator.transport, parse::transport(text)),
+    ),
+    setting(
+        "aggregator.ca_file",
+        &["PODLEDGER_AGGREGATOR_CA_FILE"],
+        ("/etc/podledger/tls/ca.crt", FILE),
+        "The CAs that the aggregator's certificate is verified against. Read again when it changes.",
+        |config, text| put(&mut config.aggregator.ca_file, parse::path(text)),
+    ),
+    setting(
+        "aggregator.server_name",
+        &["PODLEDGER_AGGREGATOR_SERVER_NAME"],
+        ("", "a host's name or an IP address"),
+        "The name that the aggregator's certificate must be for. Without one the endpoint's host.",
+        |config, text| {
+            put(
+                &mut config.aggregator.server_name,
+                parse::name(text).map(Some),
+            )
+        },
+    ),
+    setting(
+        "aggregator.insecure",
+        &["PODLEDGER_AGGREGATOR_INSECURE"],
+        ("false", FLAG),
+        "Believe every certificate. Whoever answers at the endpoint then gets token and rows.",
+        |config, text| put(&mut config.aggregator.insecure, parse::flag(text)),
+    ),
+    Setting {
+        default: "/var/run/secrets/podledger/token",
+        ..token_file(
+            "aggregator.token_file",
+            &["PODLEDGER_AGGREGATOR_TOKEN_FILE"],
+            "The token that is shown to the aggregator: projected, with the audience `podledger`. Read again when it changes. Where there is no such file none is shown.",
+            |config, text| put(&mut config.aggregator.token_file, parse::path(text)),
+        )
+    },
+    setting(
+        "spool.file",
+        &["PODLEDGER_SPOOL_FILE"],
+        ("/var/lib/podledger/spool.redb", FILE),
+        "The queue of batches that no table has yet. On a disk that outlives the pod.",
+        |config, text| put(&mut config.spool.file, parse::path(text)),
+    ),
+    setting(
+        "spool.max_mib",
+        &["PODLEDGER_SPOOL_MAX_MIB"],
+        ("256", "a whole number from 1 to 65536"),
+        "What may wait in it. Beyond that the oldest batch becomes a gap that says what went.",
+        |config, text| put(&mut config.spool.max_mib, parse::number(text, 1, 65_536)),
+    ),
+    setting(
+        "spool.max_age",
+        &["PODLEDGER_SPOOL_MAX_AGE"],
+        ("7days", "a duration from 1m to 7days"),
+        "How long a batch may wait in it.",
+        |config, text| {
+            let age = parse::duration(text, MIN_WAIT, MAX_WAIT);
+            put(&mut config.spool.max_age, age)
+        },
     ),
     setting(
         "metrics.interval",

@@ -66,7 +66,16 @@ pub struct Beginning {
 
 /// Why something can't be kept.
 #[derive(Debug, thiserror::Error)]
-pub enum SpoolError {}
+pub enum SpoolError {
+    /// The file failed so that it can't be used any more. What was in it is lost, and a new epoch begins.
+    #[error("the spool is lost; it lies at {aside} now: {reason}")]
+    Lost {
+        /// Where it lies now.
+        aside: PathBuf,
+        /// What failed.
+        reason: String,
+    },
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -104,7 +113,12 @@ impl Spool {
     }
 
     /// Batches of one epoch from `seq` on, until `bytes` are reached; at least one if it waits.
-    pub fn read(&self, epoch: Epoch, seq: u64, bytes: usize) -> Result<Vec<(u64, Bytes)>, SpoolError> {
+    pub fn read(
+        &self,
+        epoch: Epoch,
+        seq: u64,
+        bytes: usize,
+    ) -> Result<Vec<(u64, Bytes)>, SpoolError> {
         let _ = (epoch, seq, bytes);
         unimplemented!()
     }
@@ -116,7 +130,13 @@ impl Spool {
     }
 
     /// A gap takes the batch's place.
-    pub fn give_up(&mut self, epoch: Epoch, seq: u64, reason: GapReason, message: &str) -> Result<(), SpoolError> {
+    pub fn give_up(
+        &mut self,
+        epoch: Epoch,
+        seq: u64,
+        reason: GapReason,
+        message: &str,
+    ) -> Result<(), SpoolError> {
         let _ = (epoch, seq, reason, message);
         unimplemented!()
     }

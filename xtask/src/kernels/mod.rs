@@ -74,6 +74,8 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct KernelRun {
     pub(crate) tally: Tally,
     pub(crate) problem: Option<String>,
+    /// Every test ran to its end.
+    pub(crate) is_complete: bool,
 }
 
 /// Builds the tests and runs them on every kernel that was asked for.
@@ -174,9 +176,11 @@ fn follow(
     let watched = watch::tests(command, LIMIT, on_line, on_test)?;
     let problem = watched.exit_problem().or_else(|| problem(&watched));
     let problem = problem.or_else(|| watched.problem());
+    let is_complete = watched.problem().is_none();
     Ok(KernelRun {
         tally: watched.tally,
         problem,
+        is_complete,
     })
 }
 

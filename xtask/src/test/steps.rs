@@ -41,6 +41,10 @@ pub(super) const ALL: &[Step] = &[
     slow("churn of pods", |_| bench(&["agent", "--churn", "20s"])),
 ];
 
+/// Tests of one kernel that may run once more, alone, and are told: they compare with this machine's
+/// time, and a neighbour that takes it away is no fault of theirs. More are no accident.
+const MOST_UNSTEADY: usize = 2;
+
 /// A test binary that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
@@ -165,14 +169,28 @@ fn kernel(name: &str, strict: bool) -> Result<Done> {
         setup::for_guests()?;
     }
     let binary = test_binaries::kernel_tests()?;
-    let run = kernels::on(
-        name,
-        &Plan {
+    let on = |filter: Option<&str>| {
+        let plan = Plan {
             binary: &binary,
-            filter: None,
+            filter,
             strict,
-        },
-    )?;
+        };
+        kernels::on(name, &plan)
+    };
+    let mut run = on(None)?;
+    let again = run.tally.failed.clone();
+    if again.len() <= MOST_UNSTEADY && run.is_complete {
+        for test in again {
+            println!("{name:<8} {test} failed beside others: once more, alone");
+            let alone = on(Some(&test))?;
+            if alone.problem.is_none() && alone.tally.passed > 0 {
+                run.tally.passed_alone(&test);
+            }
+        }
+        if run.tally.failed.is_empty() {
+            run.problem = None;
+        }
+    }
     let mut done = Done::default();
     done.add((run.tally, run.problem));
     Ok(done)

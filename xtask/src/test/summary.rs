@@ -80,6 +80,8 @@ impl Row {
         details.extend(problems.map(str::to_owned));
         if let Some(tally) = &self.tally {
             details.extend(tally.failed.iter().map(|name| format!("failed {name}")));
+            let unsteady = tally.unsteady.iter();
+            details.extend(unsteady.map(|name| format!("unsteady {name}")));
             let skipped = tally.skipped.iter();
             details.extend(skipped.map(|(name, reason)| format!("skipped {name}: {reason}")));
         }
@@ -133,6 +135,7 @@ mod tests {
                     passed,
                     failed,
                     skipped,
+                    unsteady: Vec::new(),
                 },
                 None,
             ));
