@@ -6,8 +6,10 @@ pub mod held;
 pub mod ingest;
 pub mod intake;
 pub mod lake;
+pub mod logger;
 pub mod service;
 pub mod status;
+pub mod store_url;
 
 use std::fmt::Write as _;
 
