@@ -1,6 +1,8 @@
 //! The aggregator: takes batches from the agents and commits them, each once, to the tables.
 
 pub mod auth;
+pub mod cli;
+pub mod config;
 mod files;
 pub mod held;
 pub mod ingest;
