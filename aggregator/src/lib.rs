@@ -12,6 +12,7 @@ pub mod logger;
 pub mod service;
 pub mod status;
 pub mod store_url;
+pub mod verify;
 
 use std::fmt::Write as _;
 

@@ -2,8 +2,8 @@
 //! order. Whoever adds a column appends it and makes it optional.
 
 pub mod batch;
-pub mod columns;
 mod codec;
+pub mod columns;
 mod event;
 pub mod exchange;
 mod node_usage;
@@ -15,10 +15,14 @@ mod time;
 
 use serde::{Deserialize, Serialize};
 
-pub use batch::{Batch, Body, Counts, Epoch, Gap, GapReason, Header, Invalid, InvalidKind, Limits, Previous};
-pub use codec::{decode, decode_ack, decode_message, encode_ack, encode_gap, encode_message, encode_rows};
-pub use exchange::{Ack, Answer, Message, Refusal, RefusalKind};
+pub use batch::{
+    Batch, Body, Counts, Epoch, Gap, GapReason, Header, Invalid, InvalidKind, Limits, Previous,
+};
+pub use codec::{
+    decode, decode_ack, decode_message, encode_ack, encode_gap, encode_message, encode_rows,
+};
 pub use event::{Event, EventKind};
+pub use exchange::{Ack, Answer, Message, Refusal, RefusalKind};
 pub use node_usage::NodeUsage;
 pub use pod_network::{NetworkClass, PodNetwork};
 pub use pod_usage::{Closing, PodUsage};
@@ -44,6 +48,19 @@ pub enum Row {
     Events(Event),
     /// What the node's totals say of one window's rows.
     Reconcile(Reconcile),
+}
+
+impl Row {
+    /// Whose row it is.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::PodUsage(_) => Table::PodUsage,
+            Self::PodNetwork(_) => Table::PodNetwork,
+            Self::NodeUsage(_) => Table::NodeUsage,
+            Self::Events(_) => Table::Events,
+            Self::Reconcile(_) => Table::Reconcile,
+        }
+    }
 }
 
 /// Who wrote a row, and when: (node, epoch, seq) names the batch that it belongs to.

@@ -66,7 +66,16 @@ pub struct Beginning {
 
 /// Why something can't be kept.
 #[derive(Debug, thiserror::Error)]
-pub enum SpoolError {}
+pub enum SpoolError {
+    /// The file failed so that it can't be used any more. What was in it is lost, and a new epoch begins.
+    #[error("the spool is lost; it lies at {aside} now: {reason}")]
+    Lost {
+        /// Where it lies now.
+        aside: PathBuf,
+        /// What failed.
+        reason: String,
+    },
+}
 
 /// See the module.
 #[derive(Debug)]
