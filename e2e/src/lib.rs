@@ -3,6 +3,7 @@
 
 pub mod batches;
 pub mod cgroup;
+pub mod chaos;
 pub mod fakes;
 pub mod footprint;
 pub mod harness;
@@ -11,3 +12,4 @@ pub mod memory;
 pub mod net;
 pub mod node;
 pub mod process;
+pub mod store;
