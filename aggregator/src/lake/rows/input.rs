@@ -103,10 +103,10 @@ impl Inputs {
 /// Turns numbers in the batch's list into numbers in the pool. `known` is what the batch's other
 /// columns have looked up already: all columns of a batch share one list.
 fn renumber(pool: &mut Pool, known: &mut Vec<u32>, numbers: &mut [u32], texts: &Texts) {
-    known.resize(texts.0.len(), ABSENT);
+    known.resize(texts.len(), ABSENT);
     for number in numbers {
         let at = *number as usize;
-        let (Some(known), Some(text)) = (known.get_mut(at), texts.0.get(at)) else {
+        let (Some(known), Some(text)) = (known.get_mut(at), texts.get(*number)) else {
             *number = ABSENT;
             continue;
         };
