@@ -1,6 +1,10 @@
 //! How fast batches are written and read on one core, and how many bytes a pod takes on the wire.
 //! `cargo run --release -p protocol --example speed`
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for people")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement for people"
+)]
 
 #[path = "../tests/sample/mod.rs"]
 mod sample;

@@ -2,7 +2,8 @@
 //! at random but the same for the same seed.
 
 use protocol::{
-    Balance, Epoch, Header, NetworkClass, NodeUsage, PodNetwork, PodUsage, Reconcile, Row, Timestamp,
+    Balance, Epoch, Header, NetworkClass, NodeUsage, PodNetwork, PodUsage, Reconcile, Row,
+    Timestamp,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -65,10 +66,21 @@ impl Node {
     /// Pods of one owner on this node.
     fn workload(&mut self, replicas: usize) {
         let random = &mut self.random;
-        let first = pick(random, &["checkout", "billing", "search", "ingest", "auth", "report", "catalog"]);
-        let second = pick(random, &["api", "worker", "cache", "gateway", "indexer", "sync"]);
+        let first = pick(
+            random,
+            &[
+                "checkout", "billing", "search", "ingest", "auth", "report", "catalog",
+            ],
+        );
+        let second = pick(
+            random,
+            &["api", "worker", "cache", "gateway", "indexer", "sync"],
+        );
         let workload = format!("{first}-{second}");
-        let namespace = pick(random, &["shop", "platform", "data", "monitoring", "kube-system"]);
+        let namespace = pick(
+            random,
+            &["shop", "platform", "data", "monitoring", "kube-system"],
+        );
         let hash = letters(random, 10);
         let request = i64::from(pick(random, &[50, 100, 250, 500, 1000]));
         let memory = i64::from(pick(random, &[64, 128, 256, 512, 1024])) << 20;
@@ -90,7 +102,8 @@ impl Node {
             };
             figures(random, &mut usage, memory);
             place(&self.header, &mut usage);
-            usage.cgroup_id = Some(20_000 + 37 * self.rows.len() as i64 + random.random_range(0..30));
+            usage.cgroup_id =
+                Some(20_000 + 37 * self.rows.len() as i64 + random.random_range(0..30));
             self.rows.push(Row::PodUsage(usage));
         }
     }
@@ -229,7 +242,11 @@ fn figures(random: &mut StdRng, usage: &mut PodUsage, memory: i64) {
     usage.cpu_usage_cores = Some(run_ns as f64 / 1e9 / (LENGTH_NS as f64 / 1e9));
     usage.cpu_peak_cores = Some((peak_ns + random.random_range(0..99_999)) as f64 / 1e8);
     usage.cpu_p99_cores = Some((peak_ns / 2 + random.random_range(0..99_999)) as f64 / 1e8);
-    let over = if load > 0.5 { random.random_range(0..900) } else { 0 };
+    let over = if load > 0.5 {
+        random.random_range(0..900)
+    } else {
+        0
+    };
     usage.cpu_over_request_seconds = Some((over * 20_000_000_u64) as f64 / 1e9);
     let pages = (memory as f64 * random.random_range(0.2..1.1)) as i64 / PAGE;
     let file = (pages as f64 * random.random_range(0.0..0.3)) as i64;
@@ -241,7 +258,11 @@ fn figures(random: &mut StdRng, usage: &mut PodUsage, memory: i64) {
     usage.oom_kills = Some(0);
     usage.restarts = Some(0);
     network(random, usage, load);
-    let io = if random.random_ratio(1, 5) { random.random_range(1..400) * PAGE } else { 0 };
+    let io = if random.random_ratio(1, 5) {
+        random.random_range(1..400) * PAGE
+    } else {
+        0
+    };
     usage.io_read_bytes_delta = Some(0);
     usage.io_write_bytes_delta = Some(io);
     let mut pressure = |most: f64| {
@@ -258,7 +279,9 @@ fn figures(random: &mut StdRng, usage: &mut PodUsage, memory: i64) {
 
 fn network(random: &mut StdRng, usage: &mut PodUsage, load: f64) {
     let packets = (20_000.0 * load) as i64;
-    let mut bytes = |packets: i64| packets * random.random_range(80..700) + random.random_range(0..80) * packets.min(1);
+    let mut bytes = |packets: i64| {
+        packets * random.random_range(80..700) + random.random_range(0..80) * packets.min(1)
+    };
     let (tx, rx) = (bytes(packets), bytes(packets + packets / 7));
     usage.net_tx_packets_delta = Some(packets);
     usage.net_rx_packets_delta = Some(packets + packets / 7);
@@ -280,11 +303,20 @@ fn pick<T: Copy>(random: &mut StdRng, from: &[T]) -> T {
 
 fn letters(random: &mut StdRng, count: usize) -> String {
     let letters = b"bcdfghjklmnpqrstvwxz2456789";
-    (0..count).map(|_| char::from(pick(random, letters))).collect()
+    (0..count)
+        .map(|_| char::from(pick(random, letters)))
+        .collect()
 }
 
 fn uuid(random: &mut StdRng) -> String {
     let digits = format!("{:032x}", random.random::<u128>());
     let part = |range: std::ops::Range<usize>| &digits[range];
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+    [
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32),
+    ]
+    .join("-")
 }
