@@ -50,6 +50,19 @@ pub enum Row {
     Reconcile(Reconcile),
 }
 
+impl Row {
+    /// Whose row it is.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::PodUsage(_) => Table::PodUsage,
+            Self::PodNetwork(_) => Table::PodNetwork,
+            Self::NodeUsage(_) => Table::NodeUsage,
+            Self::Events(_) => Table::Events,
+            Self::Reconcile(_) => Table::Reconcile,
+        }
+    }
+}
+
 /// Who wrote a row, and when: (node, epoch, seq) names the batch that it belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

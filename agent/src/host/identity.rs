@@ -1,8 +1,8 @@
 //! Who writes the rows: node, boot and this start of the agent.
 
-use std::{fs, io::Read as _};
+use std::fs;
 
-use protocol::Origin;
+use protocol::{Epoch, Origin};
 
 use super::Settings;
 
@@ -15,7 +15,7 @@ pub fn origin(settings: &Settings) -> Origin {
         cluster_id: cluster.unwrap_or_else(|| "local".to_owned()),
         node_name: node.unwrap_or_else(|| "localhost".to_owned()),
         boot_id: boot_id(),
-        epoch: epoch(),
+        epoch: epoch().to_string(),
         seq: 0,
     }
 }
@@ -25,17 +25,9 @@ pub fn boot_id() -> String {
     read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
-/// 128 random bits in hexadecimal.
-fn epoch() -> String {
-    let mut bytes = [0_u8; 16];
-    let filled = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    if filled.is_err() {
-        // Without the device: a uuid has enough random bits to be unlike any other.
-        return read("/proc/sys/kernel/random/uuid")
-            .unwrap_or_default()
-            .replace('-', "");
-    }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// 128 random bits.
+pub fn epoch() -> Epoch {
+    Epoch(rand::random())
 }
 
 fn read(path: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The kernel side, the ledger and its state, as one: takes records in as they come and ends windows
 //! when it is told to. Nothing is queued that has no bound.
 
-mod identity;
+pub mod identity;
 pub mod output;
 mod start;
 pub mod state;
@@ -9,9 +9,9 @@ pub mod state;
 use std::{collections::HashMap, io, os::fd::OwnedFd, path::PathBuf, time::SystemTime};
 
 use agent_common::cpu::CpuUsage;
-use protocol::{Row, Timestamp};
+use protocol::{Epoch, Origin, Row, Timestamp};
 
-use self::state::{State, StateError};
+use self::state::{LastBatch, State, StateError};
 use crate::{
     cgroups::{self, Cgroup, CgroupFile, FileCpu, FileReader},
     join::{Files, Known, Ledger, OomLedger, Reading},
@@ -42,6 +42,8 @@ pub struct Settings {
     pub kernel: Options,
     /// Where the baseline is kept; nowhere when counting ends with the process.
     pub state: Option<PathBuf>,
+    /// What an earlier agent kept in its spool.
+    pub spooled_state: Option<Vec<u8>>,
     /// One row for each pod, and one for the node, instead of one for each cgroup alone.
     pub by_pods: bool,
     /// Name of the node; else the host's.
@@ -56,6 +58,7 @@ impl Settings {
         Self {
             kernel,
             state,
+            spooled_state: None,
             by_pods: false,
             node_name: None,
             cluster_name: None,
@@ -88,6 +91,13 @@ pub struct Host {
     ledger: Ledger,
     oom: OomLedger,
     state: Option<State>,
+    /// The last batch that is kept in a spool; none where rows are only written out.
+    last: Option<LastBatch>,
+    /// Rows are told but not kept yet: until they are, the state and the kernel's accounts stay as they
+    /// are, so that an agent after us can tell them.
+    is_holding: bool,
+    /// Accounts that leave the kernel then.
+    held: Vec<u64>,
     file_cpu: FileCpu,
     files: FileReader,
     /// The host's addresses, as the kernel's tables hold them.
@@ -131,6 +141,9 @@ impl Host {
             ledger,
             oom: OomLedger::default(),
             state: None,
+            last: None,
+            is_holding: false,
+            held: Vec::new(),
         };
         host.take_over(&mut say)?;
         let listing = host.list();
@@ -203,11 +216,45 @@ impl Host {
         }
     }
 
+    /// Who writes the rows.
+    pub fn origin(&self) -> &Origin {
+        self.ledger.origin()
+    }
+
+    /// Rows are batches of this epoch from now on, the next one with this seq.
+    pub fn begin_epoch(&mut self, epoch: Epoch, next_seq: u64) {
+        self.ledger.begin_epoch(epoch.to_string(), next_seq);
+    }
+
+    /// What an agent after us needs, to be kept in one transaction with the rows up to batch `last`.
+    pub fn state(&self, last: LastBatch) -> Option<Vec<u8>> {
+        let state = self.state.as_ref()?;
+        state
+            .bytes(Some(last), &self.ledger.baseline(), &self.oom)
+            .ok()
+    }
+
+    /// The rows of the last window could not be kept, and may be kept later.
+    pub fn hold(&mut self) {
+        self.is_holding = true;
+    }
+
+    /// All rows up to batch `last` are kept.
+    pub fn kept(&mut self, last: LastBatch) -> Result<(), HostError> {
+        (self.last, self.is_holding) = (Some(last), false);
+        self.save();
+        let held = std::mem::take(&mut self.held);
+        self.remove_accounts(&held)
+    }
+
     /// Keeps what an agent after us needs. A state that is behind its rows would tell them twice: if
     /// it can't be written, none is left.
     pub fn save(&mut self) {
-        let Some(state) = &self.state else { return };
-        if state.save(&self.ledger.baseline(), &self.oom).is_err() {
+        let Some(state) = self.state.as_ref().filter(|_| !self.is_holding) else {
+            return;
+        };
+        let bytes = state.bytes(self.last, &self.ledger.baseline(), &self.oom);
+        if bytes.and_then(|bytes| state.save(&bytes)).is_err() {
             self.troubles.unsaved_states += 1;
             state.discard();
         }
@@ -264,11 +311,17 @@ impl Host {
             let (cpu, network) = kernel.account(*id)?;
             self.ledger.on_released(*id, cpu, &network);
         }
+        if self.is_holding {
+            self.held.extend(released);
+            return Ok(());
+        }
         self.save();
+        self.remove_accounts(released)
+    }
+
+    fn remove_accounts(&self, ids: &[u64]) -> Result<(), HostError> {
         if let Some(kernel) = &self.kernel {
-            released
-                .iter()
-                .try_for_each(|id| kernel.remove_account(*id))?;
+            ids.iter().try_for_each(|id| kernel.remove_account(*id))?;
         }
         Ok(())
     }
@@ -349,7 +402,15 @@ impl Host {
 
     fn read(&mut self) -> Result<Snapshot, HostError> {
         match &mut self.kernel {
-            Some(kernel) => Ok(kernel.read()?),
+            Some(kernel) => {
+                let mut snapshot = kernel.read()?;
+                // The ledger is done with them, but an agent after us might not be.
+                for id in &self.held {
+                    snapshot.cpu.remove(id);
+                    snapshot.network.remove(id);
+                }
+                Ok(snapshot)
+            }
             None => Ok(Snapshot {
                 at_ns: sys::boot_ns(),
                 ..Snapshot::default()

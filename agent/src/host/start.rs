@@ -35,9 +35,13 @@ impl Host {
                 return Ok(());
             }
         };
-        let gap = match state.load() {
-            Stored::Fits(baseline, oom) => {
-                self.oom = *oom;
+        let gap = match state.load(self.settings.spooled_state.take().as_deref()) {
+            Stored::Fits {
+                last,
+                baseline,
+                oom,
+            } => {
+                (self.last, self.oom) = (last, *oom);
                 for id in self.ledger.resume(*baseline) {
                     kernel.remove_account(id)?;
                 }

@@ -96,6 +96,12 @@ impl Ledger {
         &self.origin
     }
 
+    /// Rows are of this epoch from now on, the next window's with this seq.
+    pub fn begin_epoch(&mut self, epoch: String, next_seq: u64) {
+        self.origin.epoch = epoch;
+        self.origin.seq = next_seq.saturating_sub(1);
+    }
+
     /// Makes one row of each pod, instead of one of each of its cgroups.
     pub fn by_pods(&mut self) {
         self.by_pods = true;

@@ -2,6 +2,7 @@
 //! instance's metadata know. Everything runs on one thread, and none of those can hold up a window.
 
 mod failures;
+mod keeper;
 mod kubelet;
 mod node;
 mod push;
