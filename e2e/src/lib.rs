@@ -12,4 +12,5 @@ pub mod memory;
 pub mod net;
 pub mod node;
 pub mod process;
+pub mod stack;
 pub mod store;

@@ -2,3 +2,4 @@
 //! a clock and without a network of their own (`delivery`, `ways`); the rest joins them with both.
 
 pub mod delivery;
+pub mod ways;

@@ -7,6 +7,7 @@ mod gate;
 
 mod limits;
 mod pulse;
+mod quic;
 
 mod refused;
 mod router;
