@@ -2,6 +2,7 @@
 //! themselves, and workloads whose true consumption is known.
 
 pub mod cgroup;
+pub mod disk;
 pub mod fakes;
 pub mod footprint;
 pub mod harness;
