@@ -2,4 +2,15 @@
 //! a clock and without a network of their own (`delivery`, `ways`); the rest joins them with both.
 
 pub mod delivery;
+mod error;
+mod exchange;
+mod http1;
+mod http3;
+mod link;
+mod settings;
+mod trust;
 pub mod ways;
+
+pub use error::ShipError;
+pub use settings::{Limits, Settings};
+pub use ways::Way;

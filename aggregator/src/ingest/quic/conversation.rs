@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Buf as _, Bytes};
 use h3::{
     error::{Code, ConnectionError},
-    quic::ConnectionErrorIncoming,
     server::{RequestResolver, RequestStream},
 };
 use http::{Request, Response};
@@ -38,7 +37,7 @@ pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed
     let building = timeout(router.limits.handshake_time, builder.build(connection));
     let mut server: Server = match building.await {
         Ok(Ok(server)) => server,
-        Ok(Err(error)) => return why(&error),
+        Ok(Err(error)) => return why(&error, &quic),
         Err(_) => return Closed::TooSlow,
     };
     let mut requests = JoinSet::new();
@@ -54,7 +53,7 @@ pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed
                 requests.spawn(answer(resolver, newest.get(), router));
             }
             Ok(None) => return Closed::ByPeer,
-            Err(error) => return why(&error),
+            Err(error) => return why(&error, &quic),
         }
     }
     finish(server, requests, &quic).await
@@ -63,7 +62,7 @@ pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed
 /// Says that no more is taken, ends what is under way, and waits for it to be read.
 async fn finish(mut server: Server, mut requests: JoinSet<()>, quic: &quinn::Connection) -> Closed {
     if let Err(error) = server.shutdown(0).await {
-        return why(&error);
+        return why(&error, quic);
     }
     loop {
         tokio::select! {
@@ -72,7 +71,7 @@ async fn finish(mut server: Server, mut requests: JoinSet<()>, quic: &quinn::Con
                 // It was sent before its peer could know; it is not answered, and may be repeated.
                 Ok(Some(late)) => drop(late),
                 Ok(None) => break,
-                Err(error) => return why(&error),
+                Err(error) => return why(&error, quic),
             },
         }
     }
@@ -85,13 +84,14 @@ async fn finish(mut server: Server, mut requests: JoinSet<()>, quic: &quinn::Con
     Closed::Stopped
 }
 
-fn why(error: &ConnectionError) -> Closed {
-    log::debug!("HTTP/3: {error}");
-    match error {
-        ConnectionError::Timeout => Closed::Idle,
-        ConnectionError::Remote(ConnectionErrorIncoming::Timeout) => Closed::Idle,
-        ConnectionError::Remote(ConnectionErrorIncoming::ApplicationClose { error_code })
-            if *error_code == Code::H3_NO_ERROR.value() || *error_code == 0 =>
+/// h3 hides why a connection ended; quinn tells.
+fn why(error: &ConnectionError, quic: &quinn::Connection) -> Closed {
+    log::debug!("{}: HTTP/3: {error}", quic.remote_address());
+    let no_error = [0, Code::H3_NO_ERROR.value()];
+    match quic.close_reason() {
+        Some(quinn::ConnectionError::TimedOut) => Closed::Idle,
+        Some(quinn::ConnectionError::ApplicationClosed(closed))
+            if no_error.contains(&closed.error_code.into_inner()) =>
         {
             Closed::ByPeer
         }

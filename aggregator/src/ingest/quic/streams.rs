@@ -15,8 +15,7 @@ use bytes::{Buf as _, Bytes};
 use h3::{
     error::Code,
     quic::{
-        self as h3_quic, ConnectionErrorIncoming, RecvStream as _, StreamErrorIncoming, StreamId,
-        WriteBuf,
+        self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf,
     },
 };
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
@@ -119,7 +118,7 @@ impl h3_quic::Connection<Bytes> for Connection {
         };
         let accepted = ready!(go_on(&mut self.accepting_uni, begin, context));
         let stream = accepted.map_err(connection_error)?;
-        Poll::Ready(Ok(Receiver::new(stream, Meter::default())))
+        Poll::Ready(Receiver::new(stream, Meter::default()))
     }
 
     fn poll_accept_bidi(
@@ -136,8 +135,8 @@ impl h3_quic::Connection<Bytes> for Connection {
         let meter = Meter::default();
         *self.newest.slot() = meter.clone();
         Poll::Ready(Ok(Both {
-            sender: Sender::new(sender),
-            receiver: Receiver::new(receiver, meter),
+            sender: Sender::new(sender)?,
+            receiver: Receiver::new(receiver, meter)?,
         }))
     }
 
@@ -164,7 +163,8 @@ impl h3_quic::OpenStreams<Bytes> for Connection {
             Box::pin(async move { quic.open_uni().await })
         };
         let opened = ready!(go_on(&mut self.opening, begin, context));
-        Poll::Ready(opened.map(Sender::new).map_err(lost))
+        let opened = opened.map_err(connection_error).and_then(Sender::new);
+        Poll::Ready(opened.map_err(of_stream))
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
@@ -195,12 +195,14 @@ impl h3_quic::OpenStreams<Bytes> for Opener {
 /// What a peer sends.
 pub(super) struct Receiver {
     stream: quinn::RecvStream,
+    id: StreamId,
     meter: Meter,
 }
 
 impl Receiver {
-    fn new(stream: quinn::RecvStream, meter: Meter) -> Self {
-        Self { stream, meter }
+    fn new(stream: quinn::RecvStream, meter: Meter) -> Result<Self, ConnectionErrorIncoming> {
+        let id = id(stream.id())?;
+        Ok(Self { stream, id, meter })
     }
 }
 
@@ -234,22 +236,24 @@ impl h3_quic::RecvStream for Receiver {
     }
 
     fn recv_id(&self) -> StreamId {
-        id(self.stream.id())
+        self.id
     }
 }
 
 /// What is sent to a peer.
 pub(super) struct Sender {
     stream: quinn::SendStream,
+    id: StreamId,
     writing: Option<WriteBuf<Bytes>>,
 }
 
 impl Sender {
-    fn new(stream: quinn::SendStream) -> Self {
-        Self {
+    fn new(stream: quinn::SendStream) -> Result<Self, ConnectionErrorIncoming> {
+        Ok(Self {
+            id: id(stream.id())?,
             stream,
             writing: None,
-        }
+        })
     }
 }
 
@@ -272,11 +276,8 @@ impl h3_quic::SendStream<Bytes> for Sender {
 
     fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
         if self.writing.is_some() {
-            return Err(StreamErrorIncoming::ConnectionErrorIncoming {
-                connection_error: ConnectionErrorIncoming::InternalError(
-                    "sending before the last was sent".to_owned(),
-                ),
-            });
+            let reason = "sending before the last was sent".to_owned();
+            return Err(of_stream(ConnectionErrorIncoming::InternalError(reason)));
         }
         self.writing = Some(data.into());
         Ok(())
@@ -293,7 +294,7 @@ impl h3_quic::SendStream<Bytes> for Sender {
     }
 
     fn send_id(&self) -> StreamId {
-        id(self.stream.id())
+        self.id
     }
 }
 
@@ -364,9 +365,11 @@ fn connection_error(error: ConnectionError) -> ConnectionErrorIncoming {
 }
 
 fn lost(error: ConnectionError) -> StreamErrorIncoming {
-    StreamErrorIncoming::ConnectionErrorIncoming {
-        connection_error: connection_error(error),
-    }
+    of_stream(connection_error(error))
+}
+
+fn of_stream(connection_error: ConnectionErrorIncoming) -> StreamErrorIncoming {
+    StreamErrorIncoming::ConnectionErrorIncoming { connection_error }
 }
 
 fn never_opened() -> StreamErrorIncoming {
@@ -377,7 +380,8 @@ fn number(code: u64) -> VarInt {
     VarInt::from_u64(code).unwrap_or(VarInt::MAX)
 }
 
-/// quinn's numbers are those of the wire, as h3's are, so that none is out of bounds.
-fn id(stream: quinn::StreamId) -> StreamId {
-    StreamId::try_from(u64::from(stream)).unwrap_or(StreamId::FIRST_REQUEST)
+fn id(stream: quinn::StreamId) -> Result<StreamId, ConnectionErrorIncoming> {
+    StreamId::try_from(u64::from(stream)).map_err(|_| {
+        ConnectionErrorIncoming::InternalError("a stream's number is too large".to_owned())
+    })
 }

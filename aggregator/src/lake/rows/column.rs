@@ -24,6 +24,22 @@ pub enum Placed {
     Texts(Vec<u32>),
     /// Of `Texts`: where each row's numbers stand in the list behind.
     Lists(Vec<Span>, Vec<u32>),
+    /// Of any kind: so many rows, and no value in any of them.
+    Absent(usize),
+}
+
+impl Placed {
+    /// Whether a row has no value.
+    pub fn lacks_any(&self) -> bool {
+        match self {
+            Self::Longs(_, present) | Self::Doubles(_, present) | Self::Booleans(_, present) => {
+                present.is_some()
+            }
+            Self::Texts(numbers) => numbers.contains(&ABSENT),
+            Self::Lists(spans, _) => spans.iter().any(Span::is_absent),
+            Self::Absent(rows) => *rows > 0,
+        }
+    }
 }
 
 /// Which rows have a value; `None` when all have.
@@ -36,6 +52,26 @@ pub struct Span {
     pub start: u32,
     /// How many; [`ABSENT`] for no list at all.
     pub len: u32,
+}
+
+impl Span {
+    /// Its items among those of all.
+    pub fn of<'a>(&self, items: &'a [u32]) -> &'a [u32] {
+        let start = self.start as usize;
+        items
+            .get(start..start.saturating_add(self.len()))
+            .unwrap_or_default()
+    }
+
+    /// How many items, 0 if there is no list.
+    pub fn len(&self) -> usize {
+        if self.is_absent() { 0 } else { self.len as usize }
+    }
+
+    /// No list at all.
+    pub fn is_absent(&self) -> bool {
+        self.len == ABSENT
+    }
 }
 
 const NO_LIST: Span = Span {
@@ -107,9 +143,12 @@ pub fn placed(
     if column.is_of_header {
         return of_header(inputs, column, places);
     }
+    let is_row_count = schema::is_row_count(column);
+    if !is_row_count && inputs.batches.iter().all(|batch| batch.column(column.id).is_none()) {
+        return Ok(Placed::Absent(places.len()));
+    }
     let placed = match column.kind {
         Kind::Long | Kind::Int | Kind::Time => {
-            let is_row_count = schema::is_row_count(column);
             let (values, present) = place(inputs, places, 0, |_, batch| {
                 match is_row_count && batch.is_gap() {
                     true => Part::Same(0),

@@ -3,6 +3,7 @@
 
 mod array;
 mod column;
+mod dictionary;
 mod file;
 mod header;
 mod input;
@@ -57,6 +58,14 @@ pub enum WriteError {
         /// Which.
         column: &'static str,
     },
+    /// A value that every row must have is not there, though the batches were checked.
+    #[error("a row for {table} has no {column}")]
+    Lacks {
+        /// Of which table.
+        table: &'static str,
+        /// Which.
+        column: &'static str,
+    },
     /// The encoder.
     #[error("encoding a file of {table}")]
     Parquet {
@@ -66,19 +75,6 @@ pub enum WriteError {
         #[source]
         source: ParquetError,
     },
-}
-
-/// A file that is not in a store yet.
-#[derive(Clone, Debug)]
-pub struct NewFile {
-    /// Cluster and date.
-    pub partition: (String, String),
-    /// All of it.
-    pub bytes: Bytes,
-    /// How many rows.
-    pub rows: u64,
-    /// `add.stats` of the table's log.
-    pub stats: String,
 }
 
 pub fn build(table: Table, columns: &[Column], mut inputs: Inputs) -> Result<Bytes, WriteError> {
