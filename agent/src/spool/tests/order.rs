@@ -46,7 +46,7 @@ fn a_read_stops_at_its_bytes_but_gives_one() {
     assert_eq!(seqs(2, 3_000), [2, 3, 4]);
     assert_eq!(seqs(4, 0), [4]);
     assert_eq!(seqs(0, usize::MAX), [1, 2, 3, 4, 5]);
-    assert_eq!(seqs(6, 9), []);
+    assert!(seqs(6, 9).is_empty());
 }
 
 #[test]

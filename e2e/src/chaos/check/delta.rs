@@ -159,7 +159,7 @@ impl Table {
     }
 
     fn file(&self, path: &str) -> Path {
-        self.folder.parts().chain(Path::from(path).parts()).collect()
+        Path::parse(format!("{}/{path}", self.folder)).unwrap_or_default()
     }
 
     fn contents(&self, bytes: Bytes) -> Result<BTreeMap<Key, Rows>, Wrong> {
