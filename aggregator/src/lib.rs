@@ -1,13 +1,17 @@
 //! The aggregator: takes batches from the agents and commits them, each once, to the tables.
 
 pub mod auth;
+pub mod cli;
+pub mod config;
 mod files;
 pub mod held;
 pub mod ingest;
 pub mod intake;
 pub mod lake;
+pub mod logger;
 pub mod service;
 pub mod status;
+pub mod store_url;
 pub mod verify;
 
 use std::fmt::Write as _;

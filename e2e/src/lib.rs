@@ -4,6 +4,7 @@
 pub mod batches;
 pub mod cgroup;
 pub mod chaos;
+pub mod disk;
 pub mod fakes;
 pub mod footprint;
 pub mod harness;
@@ -12,4 +13,5 @@ pub mod memory;
 pub mod net;
 pub mod node;
 pub mod process;
+pub mod stack;
 pub mod store;

@@ -35,6 +35,8 @@ pub(super) struct Contents {
     pub(super) last: Option<Last>,
     /// Why an earlier spool was lost, while no gap tells it.
     pub(super) lost: Option<String>,
+    /// Id of the ledger table.
+    pub(super) table_id: Option<String>,
     /// What waits.
     pub(super) index: Index,
     /// Batches whose frame is not theirs, as ordinal and seq.
@@ -78,7 +80,8 @@ impl Contents {
         let count = rows::get(rows, rows::COUNT)?;
         let last = rows::get(rows, rows::LAST)?;
         let lost = rows::get(rows, rows::LOST)?;
-        self.lost = lost.map(|reason| String::from_utf8_lossy(&reason).into_owned());
+        self.lost = lost.map(text);
+        self.table_id = rows::get(rows, rows::TABLE_ID)?.map(text);
         let Some(count) = count.and_then(|count| Some(u64::from_le_bytes(count.try_into().ok()?))) else {
             return Ok(Err("it has no count of its transactions".to_owned()));
         };
@@ -131,6 +134,10 @@ impl Contents {
         }
         Ok(Ok(()))
     }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn epochs(rows: &ReadRows) -> Result<Vec<(u64, Epoch)>, redb::Error> {

@@ -21,10 +21,10 @@ pub enum SpoolError {
     #[error("can't read the spool: {0}")]
     Read(String),
     /// What was in the spool is gone, and so is the epoch: draw a new one and begin again.
-    #[error("the spool was lost ({reason}); it lies at {}, and a new epoch has to begin", shown(.aside.as_ref()))]
+    #[error("the spool was lost ({reason}); it lies at {aside} now, and a new epoch begins")]
     Lost {
-        /// Where it lies now, if anywhere.
-        aside: Option<PathBuf>,
+        /// Where it lies now.
+        aside: PathBuf,
         /// Why.
         reason: String,
     },
@@ -44,8 +44,4 @@ pub enum SpoolError {
         /// How many.
         gaps: u64,
     },
-}
-
-fn shown(aside: Option<&PathBuf>) -> String {
-    aside.map_or_else(|| "no place".to_owned(), |aside| aside.display().to_string())
 }

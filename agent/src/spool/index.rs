@@ -43,10 +43,12 @@ impl Run {
         (self.first..).zip(&self.items)
     }
 
-    /// The batch with that seq.
-    pub(super) fn get(&self, seq: u64) -> Option<&Item> {
-        let at = usize::try_from(seq.checked_sub(self.first)?).ok()?;
-        self.items.get(at)
+    /// Those from `seq` on.
+    pub(super) fn from(&self, seq: u64) -> impl Iterator<Item = (u64, &Item)> {
+        let seq = seq.max(self.first);
+        let skipped = usize::try_from(seq - self.first).unwrap_or(usize::MAX);
+        let skipped = skipped.min(self.items.len());
+        (seq..).zip(self.items.range(skipped..))
     }
 
     /// Seq of the last item.

@@ -1,10 +1,40 @@
 //! The durable queue of batches: what was counted is in it, with the baselines that follow from it,
 //! before anything of it is sent, and leaves it only when a table has it.
+//!
+//! It is a database (`file`, `rows`) on blocks with checksums (`sealed`) in a place that can be
+//! replaced as a whole (`place`, `files`). What waits is also known in memory (`index`).
+
+mod contents;
+mod error;
+mod faults;
+mod file;
+mod files;
+mod gaps;
+mod head;
+mod index;
+mod keep;
+mod meters;
+mod open;
+mod place;
+mod read;
+mod rows;
+mod sealed;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use protocol::{Counts, Epoch, GapReason, Header, Previous, Timestamp};
+use protocol::{Counts, Epoch, Header, Previous};
+
+use contents::{Contents, Last};
+use faults::Fault;
+use file::File;
+use index::Index;
+
+pub use error::SpoolError;
+pub use meters::{Gaps, Meters};
+pub use place::{Bytes as PlaceBytes, Place};
 
 /// Where it is and how much it may hold.
 #[derive(Clone, Debug)]
@@ -14,6 +44,15 @@ pub struct Settings {
     /// Frames that may wait, in bytes; the file is somewhat larger.
     pub max_bytes: u64,
     /// Time that a batch may wait.
+    pub max_age: Duration,
+}
+
+/// How much a spool may hold, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// As in [`Settings`].
+    pub max_bytes: u64,
+    /// As in [`Settings`].
     pub max_age: Duration,
 }
 
@@ -64,97 +103,69 @@ pub struct Beginning {
     pub previous: Option<Previous>,
 }
 
-/// Why something can't be kept.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    /// The file failed so that it can't be used any more. What was in it is lost, and a new epoch begins.
-    #[error("the spool is lost; it lies at {aside} now: {reason}")]
-    Lost {
-        /// Where it lies now.
-        aside: PathBuf,
-        /// What failed.
-        reason: String,
-    },
-}
-
 /// See the module.
 #[derive(Debug)]
-pub struct Spool {}
+pub struct Spool {
+    place: Box<dyn Place>,
+    bounds: Bounds,
+    /// None while it can't be opened.
+    file: Option<File>,
+    /// Why what is in use must be put aside, until that has been done.
+    unusable: Option<String>,
+    /// What was lost and is told by no gap yet.
+    lost: Option<Lost>,
+    /// The batch that was drawn last.
+    last: Option<Last>,
+    /// Id of the ledger table that was seen first.
+    table_id: Option<String>,
+    index: Index,
+    /// Deleted by ordinal up to a seq, but still in the file: the next transaction takes them out.
+    deleted: Vec<(u64, u64)>,
+    gaps: Gaps,
+    lost_spools: u64,
+    failed_writes: u64,
+}
+
+/// A spool that was lost.
+#[derive(Clone, Debug)]
+struct Lost {
+    /// Where it lies; empty if an earlier agent lost it.
+    aside: PathBuf,
+    reason: String,
+}
 
 impl Spool {
-    /// Opens or makes the file. One that can't be read is moved aside.
-    pub fn open(settings: Settings) -> Result<(Self, Found), SpoolError> {
-        let _ = settings;
-        unimplemented!()
-    }
-
-    /// A new start of the agent. Writes nothing, but where the spool was lost: then seq 1 of the epoch is
-    /// a gap that says so.
-    pub fn begin(&mut self, like: &Header) -> Result<Beginning, SpoolError> {
-        let _ = like;
-        unimplemented!()
-    }
-
-    /// What [`Spool::keep`] stored last as state.
-    pub fn state(&self) -> Result<Option<Vec<u8>>, SpoolError> {
-        unimplemented!()
-    }
-
-    /// Keeps batches and the state that follows from them in one transaction, on disk when it returns.
-    /// Where it fails nothing changed, and the same can be tried again.
-    pub fn keep(&mut self, entries: &[Entry], state: Option<&[u8]>) -> Result<(), SpoolError> {
-        let _ = (entries, state);
-        unimplemented!()
-    }
-
     /// Epochs with waiting batches, oldest first.
     pub fn waiting(&self) -> Vec<Waiting> {
-        unimplemented!()
-    }
-
-    /// Batches of one epoch from `seq` on, until `bytes` are reached; at least one if it waits.
-    pub fn read(
-        &self,
-        epoch: Epoch,
-        seq: u64,
-        bytes: usize,
-    ) -> Result<Vec<(u64, Bytes)>, SpoolError> {
-        let _ = (epoch, seq, bytes);
-        unimplemented!()
-    }
-
-    /// An aggregator has committed that epoch up to `seq`.
-    pub fn committed(&mut self, epoch: Epoch, seq: u64) -> Result<(), SpoolError> {
-        let _ = (epoch, seq);
-        unimplemented!()
-    }
-
-    /// A gap takes the batch's place.
-    pub fn give_up(
-        &mut self,
-        epoch: Epoch,
-        seq: u64,
-        reason: GapReason,
-        message: &str,
-    ) -> Result<(), SpoolError> {
-        let _ = (epoch, seq, reason, message);
-        unimplemented!()
-    }
-
-    /// Gaps take the place of batches that wait for too long.
-    pub fn expire(&mut self, now: Timestamp) -> Result<(), SpoolError> {
-        let _ = now;
-        unimplemented!()
-    }
-
-    /// Id of the ledger table that was seen first; `seen` is kept if there was none.
-    pub fn table_id(&mut self, seen: &str) -> Result<String, SpoolError> {
-        let _ = seen;
-        unimplemented!()
+        self.index.waiting()
     }
 
     /// Bytes of the frames that wait.
     pub fn bytes(&self) -> u64 {
-        unimplemented!()
+        self.index.bytes()
+    }
+
+    /// An aggregator has committed that epoch up to `seq`. They are gone at once here, and from the
+    /// file with the next transaction: should the agent be killed before that, they are sent once
+    /// more, and no harm is done.
+    pub fn committed(&mut self, epoch: Epoch, seq: u64) -> Result<(), SpoolError> {
+        let Some(run) = self.index.of(epoch) else {
+            return Ok(());
+        };
+        let (ordinal, seq) = (run.ordinal, seq.min(run.last()));
+        if self.index.remove(ordinal, seq) {
+            self.deleted.retain(|(other, _)| *other != ordinal);
+            self.deleted.push((ordinal, seq));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // An orderly end: what is committed is not sent again after the start.
+        if !self.deleted.is_empty() && self.unusable.is_none() {
+            self.sweep();
+        }
     }
 }

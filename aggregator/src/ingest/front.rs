@@ -1,28 +1,36 @@
 //! Both sockets of the port, from the first connection to the last.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
 
+use quinn::Endpoint;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
     Router,
     gate::Gate,
-    tcp,
+    quic, tcp,
     tls::{Certificate, Files, TlsError},
 };
+
+/// Tries to find a port that is free for both, where any will do.
+const TRIES: usize = 16;
 
 /// Why the front can't open.
 #[derive(Debug, thiserror::Error)]
 pub enum FrontError {
     /// The address can't be listened on.
-    #[error("listening on {address}: is the port in use, or the address another machine's?")]
+    #[error("listening on {address}, TCP and UDP: is the port in use, or the address elsewhere?")]
     Listen {
         /// Which.
         address: SocketAddr,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The certificate can't be used.
     #[error(transparent)]
@@ -33,10 +41,9 @@ pub enum FrontError {
 pub struct Front {
     router: Arc<Router>,
     certificate: Arc<Certificate>,
-    gate: Arc<Gate>,
     tcp: TcpListener,
     acceptor: TlsAcceptor,
-    address: SocketAddr,
+    quic: Endpoint,
 }
 
 impl Front {
@@ -49,42 +56,66 @@ impl Front {
         let certificate = Certificate::open(files)?;
         let acceptor = TlsAcceptor::from(certificate.for_tcp()?);
         let listen = |source| FrontError::Listen { address, source };
-        let tcp = TcpListener::bind(address).await.map_err(listen)?;
-        let address = tcp.local_addr().map_err(listen)?;
-        let limits = &router.limits;
+        let (tcp, udp) = listen_on_both(address).await.map_err(listen)?;
+        let quic = quic::endpoint(udp, &certificate, &router.limits)?.map_err(listen)?;
         Ok(Self {
-            gate: Gate::new(limits.connections, limits.connections_of_peer),
             certificate,
             router: Arc::new(router),
             tcp,
             acceptor,
-            address,
+            quic,
         })
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
     }
 
     /// Serves until it is told to stop, and until the requests under way are answered or their time
     /// is over.
     pub async fn run(self) {
+        let limits = self.router.limits;
+        let gate = Gate::new(limits.connections, limits.connections_of_peer);
         let metrics = Arc::clone(&self.router.metrics);
         let stop = self.router.stop.clone();
-        let drain_time = self.router.limits.drain_time;
-        let mut watching = Box::pin(self.certificate.watch(metrics));
-        let mut serving = Box::pin(tcp::serve(self.tcp, self.acceptor, self.gate, self.router));
+        let watching = self.certificate.watch(metrics);
+        let tcp = tcp::serve(
+            self.tcp,
+            self.acceptor,
+            Arc::clone(&gate),
+            Arc::clone(&self.router),
+        );
+        let quic = quic::serve(self.quic, gate, self.router);
+        let serving = async { tokio::join!(tcp, quic) };
+        let mut serving = Box::pin(serving);
         tokio::select! {
-            () = &mut watching => {}
-            () = &mut serving => return,
+            () = watching => {}
+            _ = &mut serving => return,
             () = stop.wait() => {}
         }
-        if timeout(drain_time, serving).await.is_err() {
+        if timeout(limits.drain_time, serving).await.is_err() {
             log::warn!(
                 "after {} s some requests are still under way: they are cut off",
-                drain_time.as_secs()
+                limits.drain_time.as_secs()
             );
+        }
+    }
+}
+
+/// One port number for both. Port 0 is any, and may be free for one of them only.
+async fn listen_on_both(address: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
+    let mut tries = TRIES;
+    loop {
+        let tcp = TcpListener::bind(address).await?;
+        match quic::listen(tcp.local_addr()?) {
+            Ok(udp) => return Ok((tcp, udp)),
+            Err(error) => {
+                tries -= 1;
+                if address.port() != 0 || tries == 0 {
+                    return Err(error);
+                }
+            }
         }
     }
 }

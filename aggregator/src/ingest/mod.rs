@@ -7,6 +7,7 @@ mod gate;
 
 mod limits;
 mod pulse;
+mod quic;
 
 mod refused;
 mod router;
@@ -21,11 +22,11 @@ use protocol::{Ack, Refusal};
 use crate::status::Page;
 
 pub use front::{Front, FrontError};
-pub use refused::Refused;
-pub use tls::{Files, TlsError};
 pub use limits::Limits;
+pub use refused::Refused;
 pub use router::Router;
 pub use stop::{Stop, Stopper, stop};
+pub use tls::{Files, TlsError};
 
 /// What stands behind the router.
 #[async_trait]

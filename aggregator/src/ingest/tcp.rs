@@ -67,7 +67,10 @@ pub(super) async fn serve(
         };
         match gate.enter(peer.ip()) {
             Ok(place) => {
-                let served = Connection { peer, _place: place };
+                let served = Connection {
+                    peer,
+                    _place: place,
+                };
                 connections.spawn(served.serve(stream, acceptor.clone(), Arc::clone(&router)));
             }
             // What it would have spoken is not known yet.
@@ -125,7 +128,11 @@ impl Connection {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 log::debug!("{}: the TLS handshake: {error}", self.peer);
-                return router.metrics.closed.of(Way::Http1).count(Closed::Handshake);
+                return router
+                    .metrics
+                    .closed
+                    .of(Way::Http1)
+                    .count(Closed::Handshake);
             }
             Err(_) => return router.metrics.closed.of(Way::Http1).count(Closed::TooSlow),
         };
@@ -138,7 +145,12 @@ impl Connection {
         counted.end(end);
     }
 
-    async fn converse(&self, stream: TlsStream<TcpStream>, way: Way, router: Arc<Router>) -> Closed {
+    async fn converse(
+        &self,
+        stream: TlsStream<TcpStream>,
+        way: Way,
+        router: Arc<Router>,
+    ) -> Closed {
         let limits = router.limits;
         let pulse = Pulse::new(limits, way == Way::Http1);
         let io = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));
@@ -241,4 +253,3 @@ impl Service<Request<Incoming>> for Routed {
         })
     }
 }
-

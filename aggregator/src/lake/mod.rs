@@ -11,6 +11,8 @@ pub mod encode;
 mod error;
 pub mod log;
 pub mod random;
+pub mod rows;
+pub mod schema;
 pub mod settings;
 mod state;
 pub mod store;

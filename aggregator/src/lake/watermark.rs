@@ -212,11 +212,8 @@ mod tests {
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();
             damaged[at] ^= 1;
-            assert_ne!(
-                decode(&table, 3, &damaged).ok(),
-                decode(&table, 3, &bytes).ok(),
-                "{at}"
-            );
+            let read = decode(&table, 3, &damaged);
+            assert!(read.is_err() || read == decode(&table, 3, &bytes), "{at}");
         }
         assert!(decode(&table, 3, &bytes[..bytes.len() - 1]).is_err());
         assert!(decode(&table, 3, b"").is_err());

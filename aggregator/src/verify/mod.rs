@@ -3,9 +3,13 @@
 //! batch that it has is in every table by then.
 
 pub mod case;
+mod error;
 pub mod finding;
 mod judge;
+mod read;
 mod report;
 
+pub use error::VerifyError;
 pub use judge::{Rules, judge};
+pub use read::{Live, LiveFile, Progress, Reading, Snapshots};
 pub use report::{Gaps, InProgress, Report};

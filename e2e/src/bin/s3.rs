@@ -43,7 +43,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     for (name, value) in server.environment() {
         println!("{name}={value}");
     }
-    println!("# bucket s3://{BUCKET}, faults at {}/_faults", server.endpoint());
+    println!(
+        "# bucket s3://{BUCKET}, faults at {}/_faults",
+        server.endpoint()
+    );
     println!("# ends when its input does");
     // Whoever starts it holds the other end, so that it never outlives them.
     let input = std::io::stdin().lock();

@@ -55,7 +55,11 @@ async fn objects_are_put_read_listed_and_deleted() {
     assert_eq!(get(&store, "a/2.parquet").await.unwrap(), "two");
     let range = store.get_range(&Path::from("a/2.parquet"), 1..3).await;
     assert_eq!(range.unwrap().as_ref(), b"wo");
-    let listed: Vec<_> = store.list(Some(&Path::from("a"))).try_collect().await.unwrap();
+    let listed: Vec<_> = store
+        .list(Some(&Path::from("a")))
+        .try_collect()
+        .await
+        .unwrap();
     assert_eq!(listed.len(), 2);
     store.delete(&Path::from("a/2.parquet")).await.unwrap();
     let gone = get(&store, "a/2.parquet").await;
@@ -127,7 +131,10 @@ async fn a_put_may_be_done_and_answered_with_an_error() {
     put(&store, "other", "0").await.unwrap();
     put(&store, "t/_delta_log/1", "1").await.unwrap_err();
     let second = put(&store, "t/_delta_log/1", "1").await;
-    assert!(matches!(second, Err(Error::AlreadyExists { .. })), "{second:?}");
+    assert!(
+        matches!(second, Err(Error::AlreadyExists { .. })),
+        "{second:?}"
+    );
     assert_eq!(get(&store, "t/_delta_log/1").await.unwrap(), "1");
 }
 
@@ -165,7 +172,9 @@ async fn a_put_may_land_late() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), landed).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), landed)
+        .await
+        .unwrap();
 }
 
 /// The same requests after the same seed go wrong in the same places.
@@ -200,7 +209,9 @@ async fn faults_are_set_over_http() {
     let folder = Folder::new("control");
     let server = S3Server::start(&folder.0).unwrap();
     let client = async |method: &str, body: &'static str| {
-        let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(server.address)
+            .await
+            .unwrap();
         let io = hyper_util::rt::TokioIo::new(stream);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
         drop(tokio::spawn(connection));
@@ -219,7 +230,10 @@ async fn faults_are_set_over_http() {
     assert_eq!(status, 200, "{told}");
     assert_eq!(server.faults().rules().unavailable, 0.25);
     let (_, told) = client("GET", "").await;
-    assert!(told.contains(r#""only":"wm""#) && told.contains(r#""requests":0"#), "{told}");
+    assert!(
+        told.contains(r#""only":"wm""#) && told.contains(r#""requests":0"#),
+        "{told}"
+    );
     let (status, told) = client("PUT", r#"{"unavailabel":1}"#).await;
     assert_eq!(status, 400, "{told}");
 }

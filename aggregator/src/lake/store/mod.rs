@@ -88,7 +88,7 @@ impl Store {
     /// The whole of an object, if there is one.
     pub async fn get(&self, path: &Path) -> Result<Option<Bytes>, LakeError> {
         let read = self
-            .again("reading", path, async || {
+            .again("reading", path, || async {
                 let object = self.inner.get_opts(path, GetOptions::default()).await?;
                 object.bytes().await
             })
@@ -101,7 +101,7 @@ impl Store {
 
     /// Puts an object of a name that nobody else uses.
     pub async fn put(&self, path: &Path, content: &Bytes) -> Result<(), LakeError> {
-        self.again("writing", path, async || {
+        self.again("writing", path, || async {
             let options = PutOptions::from(PutMode::Overwrite);
             self.inner
                 .put_opts(path, content.clone().into(), options)
@@ -115,7 +115,7 @@ impl Store {
     /// Puts an object, unless there is one of that name.
     pub async fn create(&self, path: &Path, content: &Bytes) -> Result<Created, LakeError> {
         let put = self
-            .again("creating", path, async || {
+            .again("creating", path, || async {
                 let payload = PutPayload::from(content.clone());
                 let options = PutOptions::from(PutMode::Create);
                 self.inner.put_opts(path, payload, options).await
@@ -135,7 +135,7 @@ impl Store {
         after: Option<&str>,
     ) -> Result<Vec<ObjectMeta>, LakeError> {
         let offset = after.map(|name| folder.clone().join(name));
-        self.again("listing", folder, async || {
+        self.again("listing", folder, || async {
             let objects = match &offset {
                 Some(offset) => self.inner.list_with_offset(Some(folder), offset),
                 None => self.inner.list(Some(folder)),
@@ -146,12 +146,15 @@ impl Store {
         .map_err(failed("listing", folder))
     }
 
-    async fn again<T>(
+    async fn again<T, F>(
         &self,
         doing: &'static str,
         path: &Path,
-        operation: impl AsyncFn() -> Result<T>,
-    ) -> Result<T> {
+        operation: impl Fn() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let end = Instant::now() + self.retry.operation;
         let mut pause = self.retry.first_pause;
         loop {

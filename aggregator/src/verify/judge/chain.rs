@@ -30,7 +30,12 @@ pub(super) fn judge(bench: &mut Bench<'_>, starts: &Starts) {
 }
 
 /// What the epoch before has, beside what its successor says that it drew.
-fn length(bench: &mut Bench<'_>, starts: &Starts, (epoch, start): (Epoch, &Start), seen: Timestamp) {
+fn length(
+    bench: &mut Bench<'_>,
+    starts: &Starts,
+    (epoch, start): (Epoch, &Start),
+    seen: Timestamp,
+) {
     let Some(previous) = start.previous else {
         return;
     };

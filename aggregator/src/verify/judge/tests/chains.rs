@@ -25,7 +25,10 @@ fn an_epoch_that_ends_early_is_found_when_it_has_had_its_time() {
     let mut case = right();
     next(&mut case, 2, follows(1, 5));
     let said = only(&case, &late(), Wrong::SpoolShort);
-    assert!(said.contains("ended with seq 5; the ledger has it up to 3"), "{said}");
+    assert!(
+        said.contains("ended with seq 5; the ledger has it up to 3"),
+        "{said}"
+    );
     let report = assert_proved(&case, &at(end(2, 2).unix_us));
     assert_eq!(report.in_progress.epochs, 1);
 }
@@ -53,7 +56,10 @@ fn a_spool_that_went_back_is_found() {
     let mut case = right();
     next(&mut case, 2, follows(1, 2));
     let said = only(&case, &late(), Wrong::SpoolWentBack);
-    assert!(said.contains("ended with seq 2; the ledger has it up to 3"), "{said}");
+    assert!(
+        said.contains("ended with seq 2; the ledger has it up to 3"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -83,7 +89,10 @@ fn a_lost_spool_that_is_told_is_right() {
     case.ledger(&row(2, 1, told));
     batch(&mut case, 2, 2);
     let report = assert_proved(&case, &late());
-    assert_eq!((report.gaps["spool_lost"].batches, report.new_boots), (1, 0));
+    assert_eq!(
+        (report.gaps["spool_lost"].batches, report.new_boots),
+        (1, 0)
+    );
 }
 
 /// Another gap does not tell that a spool was lost.

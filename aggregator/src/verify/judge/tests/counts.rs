@@ -28,7 +28,10 @@ fn an_epoch_that_begins_late_is_found() {
 
 #[test]
 fn a_missing_row_is_found_in_each_table() {
-    for (table, name) in ["pod_usage", "pod_network", "node_usage"].iter().enumerate() {
+    for (table, name) in ["pod_usage", "pod_network", "node_usage"]
+        .iter()
+        .enumerate()
+    {
         let mut case = right();
         case.ledger(&row(1, 4, whole()));
         for (other, rows) in ROWS.into_iter().enumerate() {
@@ -37,7 +40,11 @@ fn a_missing_row_is_found_in_each_table() {
             more(&mut case, (1, 4), (other, rows), sums);
         }
         let said = only(&case, &late(), Wrong::RowsMissing);
-        let expected = format!("{name} has {} rows, should be {}", ROWS[table] - 1, ROWS[table]);
+        let expected = format!(
+            "{name} has {} rows, should be {}",
+            ROWS[table] - 1,
+            ROWS[table]
+        );
         assert!(said.contains(&expected), "{said}");
     }
 }
@@ -56,7 +63,10 @@ fn a_row_twice_is_found() {
     let mut case = right();
     more(&mut case, (1, 3), (1, 1), [0; 5]);
     let said = only(&case, &late(), Wrong::RowsTwice);
-    assert!(said.contains("seq 3: pod_network has 3 rows, should be 2"), "{said}");
+    assert!(
+        said.contains("seq 3: pod_network has 3 rows, should be 2"),
+        "{said}"
+    );
     let mut case = right();
     more(&mut case, (1, 3), (3, 1), [0; 5]);
     only(&case, &late(), Wrong::RowsTwice);
@@ -70,7 +80,10 @@ fn a_gap_explains_that_rows_are_absent() {
     let report = assert_proved(&case, &late());
     let gaps = report.gaps["spool_full"];
     assert_eq!((gaps.batches, gaps.rows_lost, gaps.rows_present), (1, 6, 0));
-    assert_eq!(report.balanced_windows, 2, "the window after a gap can't be judged");
+    assert_eq!(
+        report.balanced_windows, 2,
+        "the window after a gap can't be judged"
+    );
 }
 
 #[test]
@@ -104,9 +117,15 @@ fn rows_without_a_ledger_are_judged_by_their_age() {
     rows(&mut case, 1, 4);
     let soon = end(1, 4).unix_us + 15 * 60 * 1_000_000;
     let report = assert_proved(&case, &at(soon));
-    assert_eq!((report.in_progress.batches, report.in_progress.rows), (1, 6));
+    assert_eq!(
+        (report.in_progress.batches, report.in_progress.rows),
+        (1, 6)
+    );
     let said = only(&case, &at(soon + 1), Wrong::RowsWithoutLedger);
-    assert!(said.contains("seq 4: 3 rows in pod_usage, 2 rows in pod_network"), "{said}");
+    assert!(
+        said.contains("seq 4: 3 rows in pod_usage, 2 rows in pod_network"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -119,5 +138,8 @@ fn no_more_than_twenty_are_shown_of_a_kind() {
     let kind = &report.findings.0[&Wrong::RowsWithoutLedger];
     assert_eq!((kind.count, kind.shown.len()), (27, 20));
     let told = report.to_string();
-    assert!(told.contains("and 7 more") && told.ends_with("refuted"), "{told}");
+    assert!(
+        told.contains("and 7 more") && told.ends_with("refuted"),
+        "{told}"
+    );
 }

@@ -23,10 +23,16 @@ fn told(change: impl Fn(&mut Balances)) -> Case {
 
 #[test]
 fn a_total_that_is_more_than_its_parts_is_found() {
-    for (i, figure) in ["cpu_ns", "net_tx_bytes", "net_tx_packets"].iter().enumerate() {
+    for (i, figure) in ["cpu_ns", "net_tx_bytes", "net_tx_packets"]
+        .iter()
+        .enumerate()
+    {
         let case = told(|balance| balance.total[i] += 7);
         let said = only(&case, &late(), Wrong::Unbalanced);
-        assert!(said.contains(&format!("seq 4: {figure}: the total is 7 more")), "{said}");
+        assert!(
+            said.contains(&format!("seq 4: {figure}: the total is 7 more")),
+            "{said}"
+        );
     }
 }
 
@@ -39,7 +45,11 @@ fn what_went_in_flight_counts() {
         }),
         &late(),
     );
-    only(&told(|balance| balance.in_flight[4] += 9), &late(), Wrong::Unbalanced);
+    only(
+        &told(|balance| balance.in_flight[4] += 9),
+        &late(),
+        Wrong::Unbalanced,
+    );
 }
 
 #[test]
@@ -49,7 +59,10 @@ fn rows_that_do_not_add_up_are_found() {
         balance.total[2] += 1;
     });
     let said = only(&case, &late(), Wrong::SumsDiffer);
-    assert!(said.contains("net_tx_packets: the ledger's sum is 1 more"), "{said}");
+    assert!(
+        said.contains("net_tx_packets: the ledger's sum is 1 more"),
+        "{said}"
+    );
 }
 
 /// CPU time is a fraction in the rows: one nanosecond for each of the three.
