@@ -75,11 +75,12 @@ impl Lake {
                 files: self.encode(table, batches).await?,
             }),
         };
-        stream::iter(&mut files.files)
+        let writes: Vec<_> = files
+            .files
+            .iter_mut()
             .map(|file| self.write(file))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await
+            .collect();
+        stream::iter(writes).buffered(AT_ONCE).try_collect().await
     }
 
     /// These files will not be named any more.
