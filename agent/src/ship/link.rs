@@ -65,6 +65,7 @@ impl Link {
 
     /// Uses the connection of a probe from now on.
     pub fn adopt(&mut self, connection: Connection) {
+        self.http1.forget();
         self.http3.adopt(connection);
     }
 

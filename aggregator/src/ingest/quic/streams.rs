@@ -14,7 +14,9 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use h3::{
     error::Code,
-    quic::{self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf},
+    quic::{
+        self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf,
+    },
 };
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
 
@@ -225,9 +227,7 @@ impl h3_quic::RecvStream for Receiver {
             other => StreamErrorIncoming::Unknown(Box::new(other)),
         })?;
         self.meter.read(read);
-        Poll::Ready(Ok(
-            (read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))
-        ))
+        Poll::Ready(Ok((read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))))
     }
 
     fn stop_sending(&mut self, code: u64) {

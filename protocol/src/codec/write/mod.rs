@@ -54,7 +54,7 @@ pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<u8> {
             Row::Reconcile(row) => add(&mut collected, row, &mut interned),
         }
     }
-    let texts = texts::renumber(interned, &mut collected);
+    let texts = texts::renumber(&interned, &mut collected);
     let base_us = header.window_end.unix_us;
     let table = |collected: &Collected| schema::Table {
         table: collected.table as u32,

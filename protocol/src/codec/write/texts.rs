@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// Replaces the numbers in all columns and gives the texts that they stand for.
-pub(super) fn renumber(interned: Interned, collected: &mut [Collected]) -> schema::Texts {
+pub(super) fn renumber(interned: &Interned, collected: &mut [Collected]) -> schema::Texts {
     let mut lists = Renumbered::new(interned.items.len());
     let mut order = Renumbered::new(interned.texts.len());
     for_columns(collected, Kind::Texts, |sink| {
-        lists.renumber(&mut sink.longs)
+        lists.renumber(&mut sink.longs);
     });
     for_columns(collected, Kind::Text, |sink| order.name(&sink.longs));
     let items = |list: &i64| interned.items.get(index(*list));
