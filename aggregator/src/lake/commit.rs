@@ -125,7 +125,8 @@ impl Lake {
         self.state(table)
             .advance(&base, claim.number, &claim.marks)
             .await;
-        self.count(attempt.files.take());
+        self.count(files);
+        attempt.files = None;
         self.reach(CrashPoint::AfterLogEntry(table)).await;
         if table == Table::Reconcile {
             self.learn(Ledger {

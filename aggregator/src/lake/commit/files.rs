@@ -92,9 +92,9 @@ impl Lake {
     }
 
     /// These files are committed.
-    pub(super) fn count(&self, files: Option<Files>) {
+    pub(super) fn count(&self, files: &Files) {
         self.counters.entries.add(1);
-        for file in files.iter().flat_map(|files| &files.files) {
+        for file in &files.files {
             self.counters.rows.add(file.rows);
             self.counters
                 .bytes
