@@ -17,6 +17,8 @@ pub struct Arguments {
 pub enum Command {
     /// Take batches and commit them until it is told to stop
     Serve(Box<Serve>),
+    /// Prove that the tables hold every batch once, or show where they do not
+    Verify(crate::verify::Arguments),
 }
 
 /// Options of `serve`, as they were written.

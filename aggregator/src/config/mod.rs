@@ -211,7 +211,7 @@ impl Reader<'_> {
             ("--max-requests", &options.max_requests, &mut limits.requests),
         ] {
             let default = limit.to_string();
-            *limit = self.value(name, option, &default, count)?;
+            *limit = self.value(name, option, &default, count).unwrap_or(*limit);
         }
         limits.drain_time = self.value("--drain-time", &options.drain_time, "20s", |text| {
             parse::duration(text, Duration::ZERO)

@@ -13,6 +13,10 @@ mod refused;
 mod router;
 mod stop;
 mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use async_trait::async_trait;

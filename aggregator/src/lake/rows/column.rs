@@ -4,12 +4,11 @@ use protocol::{Column, Kind, columns::Values};
 
 use super::{
     WriteError,
-    header::{Told, told},
+    header::{Told, told, told_of_gap},
     input::{Input, Inputs},
     texts::{ABSENT, as_u32},
     time,
 };
-use crate::lake::schema;
 
 /// Values of one column in the order of the file.
 #[derive(Debug)]
@@ -140,21 +139,16 @@ pub fn placed(
     column: &Column,
     places: &[u32],
 ) -> Result<Placed, WriteError> {
-    if column.is_of_header {
+    if is_told(column) {
         return of_header(inputs, column, places);
     }
-    let is_row_count = schema::is_row_count(column);
-    if !is_row_count && inputs.batches.iter().all(|batch| batch.column(column.id).is_none()) {
+    let mut batches = inputs.batches.iter();
+    if batches.all(|batch| batch.column(column.id).is_none() && !batch.is_gap()) {
         return Ok(Placed::Absent(places.len()));
     }
     let placed = match column.kind {
         Kind::Long | Kind::Int | Kind::Time => {
-            let (values, present) = place(inputs, places, 0, |_, batch| {
-                match is_row_count && batch.is_gap() {
-                    true => Part::Same(0),
-                    false => longs(batch, column.id),
-                }
-            });
+            let (values, present) = numbers(inputs, column, places);
             Placed::Longs(values, present)
         }
         Kind::Double => {
@@ -166,27 +160,40 @@ pub fn placed(
                 place(inputs, places, false, |_, batch| booleans(batch, column.id));
             Placed::Booleans(values, present)
         }
-        Kind::Text => Placed::Texts(numbers(inputs, column, places)?),
+        Kind::Text => Placed::Texts(texts(inputs, column, places)?),
         Kind::TimeText => Placed::Texts(times(inputs, column.id, places)),
         Kind::Texts => lists(inputs, column.id, places),
     };
     Ok(placed)
 }
 
-/// Numbers of a column of texts, of the header or not.
-pub fn numbers(
+/// Whether the batch as a whole tells it.
+const fn is_told(column: &Column) -> bool {
+    column.is_of_header || column.is_of_ledger
+}
+
+/// A column of texts, as numbers in the pool.
+pub fn texts(
     inputs: &mut Inputs,
     column: &Column,
     places: &[u32],
 ) -> Result<Vec<u32>, WriteError> {
-    if column.is_of_header {
+    if is_told(column) {
         return match of_header(inputs, column, places)? {
             Placed::Texts(numbers) => Ok(numbers),
-            _ => Err(WriteError::Header { column: column.name }),
+            _ => Err(WriteError::Untold { column: column.name }),
         };
     }
-    let (numbers, _) = place(inputs, places, ABSENT, |_, batch| texts(batch, column.id));
+    let (numbers, _) = place(inputs, places, ABSENT, |_, batch| texts_in(batch, column.id));
     Ok(numbers)
+}
+
+/// A column of numbers or times that agents tell.
+pub fn numbers(inputs: &Inputs, column: &Column, places: &[u32]) -> (Vec<i64>, Present) {
+    place(inputs, places, 0, |_, batch| match told_of_gap(column.name, batch) {
+        Some(value) => Part::Same(value),
+        None => longs(batch, column.id),
+    })
 }
 
 fn of_header(
@@ -194,10 +201,10 @@ fn of_header(
     column: &Column,
     places: &[u32],
 ) -> Result<Placed, WriteError> {
-    let tell = |batch| told(column.name, batch).ok_or(WriteError::Header { column: column.name });
+    let tell = |batch| told(column.name, batch).ok_or(WriteError::Untold { column: column.name });
     let all = inputs.batches.iter().map(tell);
     let all: Vec<Told> = all.collect::<Result<_, _>>()?;
-    if matches!(column.kind, Kind::Text | Kind::TimeText) {
+    if column.kind == Kind::Text {
         let mut number = |told: &Told| match told {
             Told::Text(text) => inputs.pool.number(text),
             Told::Long(_) | Told::Absent => ABSENT,
@@ -288,7 +295,7 @@ fn booleans(batch: &Input, id: u32) -> Part<'_, bool> {
     }
 }
 
-fn texts(batch: &Input, id: u32) -> Part<'_, u32> {
+fn texts_in(batch: &Input, id: u32) -> Part<'_, u32> {
     match values(batch, id) {
         Some((present, Values::Texts(numbers, _))) => part(present, numbers),
         _ => Part::Absent,

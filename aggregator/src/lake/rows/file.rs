@@ -42,10 +42,10 @@ type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 /// Sorts the rows and makes them one file of one row group.
 pub fn write(
     table: Table,
-    columns: &[Column],
     inputs: &mut Inputs,
 ) -> Result<(Bytes, ParquetMetaData), WriteError> {
-    let t0 = cpu(); let places = order::places(inputs, columns)?;
+    let columns = table.columns();
+    let t0 = cpu(); let places = order::places(inputs, table, columns)?;
     if std::env::var_os("ROWS_TRACE").is_some() { eprintln!("order {:.1} ns/row", (cpu() - t0) * 1e9 / places.len() as f64); }
     let failed = |source: ParquetError| WriteError::Parquet {
         table: table.name(),
@@ -90,9 +90,9 @@ struct File {
 
 impl File {
     fn new(table: Table, columns: &[Column]) -> Encoded<Self> {
-        let schema = schema::arrow(table, columns);
+        let schema = schema::arrow(columns);
         let parquet = ArrowSchemaConverter::new().convert(&schema)?;
-        let properties = properties(columns)?;
+        let properties = properties(table, columns)?;
         let writer =
             SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties)?;
         Ok(Self {
@@ -135,7 +135,7 @@ impl OfFile<'_> {
     }
 }
 
-fn properties(columns: &[Column]) -> Encoded<WriterPropertiesPtr> {
+fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_created_by(CREATED_BY.to_owned())
@@ -143,7 +143,7 @@ fn properties(columns: &[Column]) -> Encoded<WriterPropertiesPtr> {
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Page)
-        .set_sorting_columns(sorting(columns));
+        .set_sorting_columns(sorting(table, columns));
     for column in columns {
         if let Some(encoding) = encoding(column.kind) {
             let path = ColumnPath::from(column.name);
@@ -163,8 +163,8 @@ fn encoding(kind: Kind) -> Option<Encoding> {
 }
 
 /// The order of the rows, as it is told to readers.
-fn sorting(columns: &[Column]) -> Option<Vec<SortingColumn>> {
-    let keys = order::keys(columns).iter().copied();
+fn sorting(table: Table, columns: &[Column]) -> Option<Vec<SortingColumn>> {
+    let keys = order::keys(table).iter().copied();
     let place = |name| columns.iter().position(|column| column.name == name);
     let sorting = |name| {
         Some(SortingColumn {
@@ -173,7 +173,7 @@ fn sorting(columns: &[Column]) -> Option<Vec<SortingColumn>> {
             nulls_first: true,
         })
     };
-    keys.chain(["window_end"]).map(sorting).collect()
+    keys.map(sorting).collect()
 }
 
 pub fn cpu() -> f64 { std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9 }
