@@ -27,3 +27,9 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// The beginning of a foreign text, on one line and without anything that a terminal would obey.
+fn printable(text: &str, most: usize) -> String {
+    let letters = text.chars().take(most);
+    letters.map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
