@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod intake;
 pub mod lake;
 pub mod logger;
+pub mod serve;
 pub mod service;
 pub mod status;
 pub mod store_url;
