@@ -245,6 +245,16 @@ pub(super) struct Sender {
     stream: quinn::SendStream,
     id: StreamId,
     writing: Option<WriteBuf<Bytes>>,
+    is_over: bool,
+}
+
+impl Drop for Sender {
+    /// What was not finished is no answer; quinn alone would finish it.
+    fn drop(&mut self) {
+        if !self.is_over {
+            drop(self.stream.reset(number(Code::H3_REQUEST_CANCELLED.value())));
+        }
+    }
 }
 
 impl Sender {
@@ -253,6 +263,7 @@ impl Sender {
             id: id(stream.id())?,
             stream,
             writing: None,
+            is_over: false,
         })
     }
 }
@@ -284,11 +295,13 @@ impl h3_quic::SendStream<Bytes> for Sender {
     }
 
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.is_over = true;
         let finished = self.stream.finish();
         Poll::Ready(finished.map_err(|error| StreamErrorIncoming::Unknown(Box::new(error))))
     }
 
     fn reset(&mut self, code: u64) {
+        self.is_over = true;
         // It was reset before, or has come to its end.
         drop(self.stream.reset(number(code)));
     }

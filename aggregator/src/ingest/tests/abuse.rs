@@ -86,14 +86,15 @@ async fn a_header_that_does_not_end_is_ended() {
 #[tokio::test]
 async fn a_quiet_connection_is_kept_until_its_time_is_over() {
     let stage = Stage::new(|limits| {
-        limits.header_time = SHORT / 4;
-        limits.idle_time = 3 * SHORT;
+        limits.header_time = 5 * SHORT;
+        limits.idle_time = 15 * SHORT;
     })
     .await;
     for way in [Way::Http1, Way::Http2, Way::Http3] {
         let mut client = stage.client(way).await;
         client.send(post("x")).await.unwrap();
-        tokio::time::sleep(SHORT).await;
+        // Longer than a header may take: silence is no slow header.
+        tokio::time::sleep(7 * SHORT).await;
         let late = client.send(post("x")).await;
         assert_eq!(late.unwrap().status(), 200, "{way:?}");
         let closed = stage.metrics.closed.of(way);
