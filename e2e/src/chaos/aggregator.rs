@@ -1,21 +1,20 @@
 //! An aggregator's place: one process after the other, each with nothing but the store.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
-use aggregator::{
-    lake::{random::Random, settings::Offload},
-    service::{Service, Settings},
-};
+use aggregator::lake::{random::Random, settings::{Offload, Settings}};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use object_store::path::Path;
 
 use super::{
+    lines::Lines,
     life::{Fate, Life},
     network::{Network, Request},
+    stand_in::Service,
     store::{Store, bucket::Bucket},
     world::{World, lock},
 };
@@ -69,6 +68,48 @@ impl Place {
                 }
             }
             self.world.linger(20_000).await;
+        }
+    }
+
+    /// Its life, to the reason for its end.
+    async fn live(&self, number: u64, fate: Arc<Fate>) -> String {
+        let owner = format!("aggregator {}/{number}", self.door);
+        let store = Store::new(&self.world, &self.bucket, owner, &fate);
+        let seed = self.world.draw(super::random::Random::next);
+        let settings = Settings {
+            offload: Offload::Inline,
+            random: Arc::new(Random::seeded(seed)),
+            ..Settings::new(Arc::new(Lines))
+        };
+        let started = Service::start(Arc::new(store), self.prefix.clone(), settings).await;
+        let service = match started {
+            Ok(service) => service,
+            Err(error) => return error.to_string(),
+        };
+        self.note(format_args!("is ready"));
+        let mut requests = self.network.open(self.door);
+        let mut taken = FuturesUnordered::new();
+        let mut commits = pin!(service.run());
+        loop {
+            tokio::select! {
+                biased;
+                Some(request) = requests.recv() => taken.push(self.take(&service, request)),
+                Some(()) = taken.next() => {}
+                why = &mut commits => return why,
+            }
+        }
+    }
+
+    /// One request; some senders hang up in the middle of it.
+    async fn take(&self, service: &Service, request: Request) {
+        let polls = self.world.draw(|random| random.chance(500).then(|| random.below(8)));
+        let Request { node, body, answer } = request;
+        let fate = Arc::default();
+        let taken = Life::new(&self.world, &fate, polls, service.take(Some(&node), body)).await;
+        if let Some(taken) = taken {
+            let taken = taken.map(|ack| Bytes::from(protocol::encode_ack(&ack)));
+            // The sender may not wait any more.
+            let _ = answer.send(taken).is_ok();
         }
     }
 

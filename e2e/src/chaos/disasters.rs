@@ -10,6 +10,7 @@ use super::{
     random::Random,
     world::{World, lock},
 };
+use crate::disk::Mood;
 
 /// Farthest that a clock jumps, in seconds: beyond the age at which windows are refused.
 const FARTHEST: u64 = 10 * 24 * 3600;
@@ -39,14 +40,15 @@ impl Victims {
     }
 
     fn disaster(&self) {
-        let kind = self.world.draw(|random| random.below(10));
+        let kind = self.world.draw(|random| random.below(12));
         match kind {
             0..=2 => self.end_agent(),
             3..=5 => self.end_aggregator(),
             6 => self.freeze(),
             7 => self.cut(),
             8 => self.unbelieve(),
-            _ => self.turn_a_clock(),
+            9 => self.turn_a_clock(),
+            _ => self.upset_a_disk(),
         }
     }
 
@@ -101,6 +103,29 @@ impl Victims {
         let (node, span) = (self.index(self.nodes.len()), self.span());
         self.world.note(format_args!("node-{node} is not believed for {span:?}"));
         self.network.unbelieve(node, span);
+    }
+
+    fn upset_a_disk(&self) {
+        if !self.world.profile.disks_fail {
+            return;
+        }
+        let node = Rc::clone(&self.nodes[self.index(self.nodes.len())]);
+        let mood = self.world.draw(|random| {
+            let left = random.magnitude(1, 200);
+            match random.below(4) {
+                0 => Mood::Full(left),
+                1 => Mood::SyncFails(left / 16),
+                _ => Mood::Dies(left),
+            }
+        });
+        node.set_mood(mood);
+        let span = self.span();
+        if !matches!(mood, Mood::Dies(_)) {
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(span).await;
+                node.set_mood(Mood::Works);
+            });
+        }
     }
 
     fn turn_a_clock(&self) {

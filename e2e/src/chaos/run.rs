@@ -16,6 +16,7 @@ use super::{
     truth::Truth,
     world::World,
 };
+use crate::disk::Mood;
 
 /// By then everything must be committed and deleted, after the world has healed.
 const DRAINED: Duration = Duration::from_secs(4 * 3600);
@@ -92,8 +93,7 @@ struct Stage {
 async fn live(seed: u64, is_told: bool) -> Outcome {
     let mut stage = Stage::set(seed, is_told);
     stage.trouble().await;
-    stage.world.heal();
-    stage.truth.stop();
+    stage.heal();
     stage.drain().await;
     let verdict = stage.judge.end();
     let (trace, events) = stage.world.trace();
@@ -154,6 +154,12 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(pause)).await;
             self.judge.look();
         }
+    }
+
+    fn heal(&self) {
+        self.world.heal();
+        self.truth.stop();
+        self.nodes.iter().for_each(|node| node.set_mood(Mood::Works));
     }
 
     /// I9: everything gets to the tables, and out of the spools.

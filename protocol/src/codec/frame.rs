@@ -1,9 +1,12 @@
 //! The zstd frame around a batch.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    io::{self, Write as _},
+};
 
-use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
+use zstd::{bulk::Decompressor, stream::write::Encoder};
 
 use super::fault::{malformed, too_large};
 use crate::Invalid;
@@ -13,16 +16,25 @@ const LEVEL: i32 = 3;
 /// What a thread keeps between two batches; most batches are smaller.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// One frame with its content size and a checksum.
-pub(super) fn pack(content: &[u8]) -> Vec<u8> {
-    let packed = Compressor::new(LEVEL).and_then(|mut compressor| {
-        compressor.include_checksum(true)?;
-        compressor.include_contentsize(true)?;
-        compressor.compress(content)
-    });
+/// One frame with its content size and a checksum, a block for each part: what one part is like
+/// would spoil the other's codes.
+pub(super) fn pack(parts: &[Vec<u8>]) -> Vec<u8> {
     // Only memory can be wanting, and what allocates elsewhere ends the process then, too. An empty
     // frame is refused by everyone.
-    packed.unwrap_or_default()
+    try_pack(parts).unwrap_or_default()
+}
+
+fn try_pack(parts: &[Vec<u8>]) -> io::Result<Vec<u8>> {
+    let bytes = parts.iter().map(Vec::len).sum();
+    let mut encoder = Encoder::new(Vec::with_capacity(bytes), LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.include_contentsize(true)?;
+    encoder.set_pledged_src_size(u64::try_from(bytes).ok())?;
+    for part in parts {
+        encoder.write_all(part)?;
+        encoder.flush()?;
+    }
+    encoder.finish()
 }
 
 /// What a thread needs for unpacking: new ones for each batch would cost more than the batch.

@@ -35,6 +35,7 @@ pub(crate) fn run(
     let shown = run::on_host(
         &mut host,
         Schedule::new(INTERVAL, Some(deadline), stop),
+        None,
         |rows| {
             summary.add(rows);
             show.window(rows)
@@ -48,7 +49,7 @@ pub(crate) fn run(
     let never = Arc::default();
     while !summary.is_complete(&truth) && Instant::now() < closing {
         let next = Schedule::new(INTERVAL, Some(Instant::now() + INTERVAL), &never);
-        run::on_host(&mut host, next, |rows| {
+        run::on_host(&mut host, next, None, |rows| {
             summary.add(rows);
             show.window(rows)
         })?;

@@ -53,6 +53,7 @@ pub(crate) fn run(
     let shown = run::on_node(
         &mut host,
         settings,
+        None,
         (Some(end + CLOSING_PATIENCE), &over),
         |rows| {
             // From the first window on everything is counted. It listens to the first word only.

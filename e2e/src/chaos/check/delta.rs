@@ -98,6 +98,12 @@ const COUNTS: [&str; 4] = [
     "rows_events",
 ];
 
+/// The column of a table that tells units, if there is one.
+pub fn units(table: &str) -> Option<&'static str> {
+    let found = UNITS.iter().find(|(name, _)| *name == table);
+    found.map(|(_, column)| *column)
+}
+
 impl Table {
     /// Nothing is read yet.
     pub fn new(prefix: &Path, name: &'static str) -> Self {
@@ -163,10 +169,13 @@ impl Table {
     }
 
     fn contents(&self, bytes: Bytes) -> Result<BTreeMap<Key, Rows>, Wrong> {
+        if !bytes.starts_with(b"PAR1") {
+            return lines(&bytes);
+        }
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-        let units = UNITS.iter().find(|(table, _)| *table == self.name);
+        let units = units(self.name);
         let mut columns = vec!["node_name", "epoch", "seq"];
-        columns.extend(units.map(|(_, column)| *column));
+        columns.extend(units);
         if self.name == "reconcile" {
             columns.extend(COUNTS);
             columns.extend(["batch_kind", "prev_epoch", "prev_last"]);
@@ -178,12 +187,38 @@ impl Table {
             if batch.num_columns() != columns.len() {
                 return Err(Wrong(format!("{} lacks columns of {columns:?}", self.name)));
             }
-            for (key, rows) in rows(&batch, units.map(|(_, column)| *column))? {
+            for (key, rows) in rows(&batch, units)? {
                 found.entry(key).or_default().add(&rows);
             }
         }
         Ok(found)
     }
+}
+
+/// Of a file that is made of lines.
+fn lines(bytes: &[u8]) -> Result<BTreeMap<Key, Rows>, Wrong> {
+    let mut found: BTreeMap<Key, Rows> = BTreeMap::new();
+    for line in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
+        let line = line?;
+        let text = |name: &str| line[name].as_str().map(str::to_owned);
+        let key = Key {
+            node: text("node_name").unwrap_or_default(),
+            epoch: text("epoch").unwrap_or_default(),
+            seq: line["seq"].as_u64().unwrap_or_default(),
+        };
+        let ledger = Ledger {
+            is_gap: line["batch_kind"] == "gap",
+            rows: COUNTS.map(|name| line[name].as_u64().unwrap_or_default()),
+            previous: text("prev_epoch").zip(line["prev_last"].as_u64()),
+        };
+        let rows = Rows {
+            count: line["count"].as_u64().unwrap_or_default(),
+            units: line["units"].as_i64().unwrap_or_default(),
+            ledger: Some(ledger),
+        };
+        found.entry(key).or_default().add(&rows);
+    }
+    Ok(found)
 }
 
 fn rows(batch: &RecordBatch, units: Option<&str>) -> Result<Vec<(Key, Rows)>, Wrong> {

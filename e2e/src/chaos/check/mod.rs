@@ -7,8 +7,6 @@ mod chain;
 pub mod delta;
 mod end;
 mod marks;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

@@ -4,18 +4,25 @@ mod keeper;
 mod link;
 pub mod window;
 
-use std::{cell::RefCell, fmt, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    fmt,
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use agent::spool::{Bounds, Spool};
+use agent::spool::{Bounds, Found, Spool};
 
 use self::{keeper::Keeper, link::Link};
 use super::{
-    disk::Disk,
     life::{Fate, Life},
     network::Network,
+    random::Random,
     truth::{self, Truth},
     world::{World, lock},
 };
+use crate::disk::{Disk, Mood};
 
 /// How long a batch may wait in a spool.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -27,9 +34,9 @@ pub struct Node {
     world: Arc<World>,
     truth: Arc<Truth>,
     network: Arc<Network>,
-    disk: Arc<Disk>,
+    disk: Disk,
     /// Of the agent that lives now, for those who want to end it.
-    pub life: Arc<std::sync::Mutex<Arc<Fate>>>,
+    pub life: Mutex<Arc<Fate>>,
 }
 
 impl Node {
@@ -41,8 +48,8 @@ impl Node {
             world: Arc::clone(world),
             truth: Arc::clone(truth),
             network: Arc::clone(network),
-            disk: Disk::new(world),
-            life: Arc::default(),
+            disk: Disk::new(world.draw(Random::next)),
+            life: Mutex::default(),
         }
     }
 
@@ -57,7 +64,9 @@ impl Node {
     /// One agent after the other, for ever.
     pub async fn run(self: Rc<Self>) {
         loop {
-            let fate = Arc::new(Fate::default());
+            self.disk.set_mood(Mood::Works);
+            let disk = self.disk.clone();
+            let fate = Arc::new(Fate::with_last(move || disk.kill()));
             let skew = lock(&self.life).skew_us();
             fate.skew(skew);
             *lock(&self.life) = Arc::clone(&fate);
@@ -74,6 +83,19 @@ impl Node {
         }
     }
 
+    /// For a while, the disk does not do what it should.
+    pub fn set_mood(&self, mood: Mood) {
+        if !self.disk.is_dead() {
+            self.note(format_args!("has a disk that {mood:?}"));
+            self.disk.set_mood(mood);
+        }
+    }
+
+    fn spoilt_bits(&self) -> usize {
+        let bits = self.world.draw(|random| random.magnitude(1, 64));
+        usize::try_from(bits).unwrap_or(1)
+    }
+
     /// What happens to the disk at a crash.
     fn suffer(&self) {
         let chances = &self.world.profile.disk;
@@ -83,11 +105,11 @@ impl Node {
         }
         if self.world.chance(chances.spoilt) {
             self.note(format_args!("has bytes spoilt"));
-            self.disk.spoil();
+            self.disk.rot(self.spoilt_bits());
         }
         if self.world.chance(chances.lost) {
             self.note(format_args!("loses its disk"));
-            self.disk.replace();
+            self.disk.wipe();
             self.known(truth::Node::lose);
         }
     }
@@ -112,6 +134,10 @@ async fn live(node: Rc<Node>, fate: Arc<Fate>) {
             }
             () = link.turn() => {}
         }
+        if node.disk.is_dead() {
+            fate.end();
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -121,11 +147,11 @@ async fn begin(node: &Rc<Node>, fate: &Arc<Fate>) -> (Rc<RefCell<Spool>>, Keeper
         max_age: MAX_AGE,
     };
     loop {
-        let opened = Spool::open_on(node.disk.place(fate), bounds);
+        let opened = Spool::open_on(node.disk.place(), bounds);
         match opened {
             Ok((spool, found)) => {
                 node.note(format_args!("opens its spool: {found:?}"));
-                if matches!(found, agent::spool::Found::Lost { .. }) {
+                if matches!(found, Found::Lost { .. }) {
                     node.known(truth::Node::lose);
                 }
                 let spool = Rc::new(RefCell::new(spool));
@@ -135,6 +161,9 @@ async fn begin(node: &Rc<Node>, fate: &Arc<Fate>) -> (Rc<RefCell<Spool>>, Keeper
                 }
             }
             Err(error) => node.note(format_args!("can't open its spool: {error}")),
+        }
+        if node.disk.is_dead() {
+            fate.end();
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
