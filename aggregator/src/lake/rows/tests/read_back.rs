@@ -9,8 +9,7 @@ use super::{
     value::{Row, expected, read},
 };
 
-fn sorted(mut rows: Vec<Row>) -> Vec<String> {
-    rows.sort_by(|a, b| a.partial_cmp(b).unwrap());
+fn sorted(rows: &[Row]) -> Vec<String> {
     let mut texts: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
     texts.sort();
     texts
@@ -24,7 +23,7 @@ fn check(table: Table, batches: Vec<Input>) {
     let (bytes, _) = build(table, &mut inputs).unwrap();
     let found = read(&bytes);
     assert_eq!(found.len(), expected.len(), "one in, one out");
-    let (found, expected) = (sorted(found), sorted(expected));
+    let (found, expected) = (sorted(&found), sorted(&expected));
     for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(found, expected, "in {}", table.name());
     }
@@ -32,11 +31,11 @@ fn check(table: Table, batches: Vec<Input>) {
 
 #[test]
 fn random_rows_of_every_table_come_back_whole() {
-    for seed in 0..12 {
+    for seed in 0..8 {
         let mut rng = StdRng::seed_from_u64(seed);
         for table in Table::ALL {
             let batches = (0..rng.random_range(1..8)).map(|_| {
-                let rows = rng.random_range(1..90);
+                let rows = rng.random_range(1..60);
                 random::input(&mut rng, table, rows, 3)
             });
             let batches = batches.collect();
@@ -49,7 +48,7 @@ fn random_rows_of_every_table_come_back_whole() {
 fn texts_that_come_once_only_come_back_whole() {
     let mut rng = StdRng::seed_from_u64(77);
     for table in [Table::PodUsage, Table::Events] {
-        let batches = (0..9).map(|_| random::input(&mut rng, table, 400, 5_000));
+        let batches = (0..4).map(|_| random::input(&mut rng, table, 200, 5_000));
         let batches = batches.collect();
         check(table, batches);
     }
@@ -58,7 +57,7 @@ fn texts_that_come_once_only_come_back_whole() {
 #[test]
 fn more_rows_than_a_page_has_come_back_whole() {
     let mut rng = StdRng::seed_from_u64(5);
-    let batches = (0..3).map(|_| random::input(&mut rng, Table::PodNetwork, 17_000, 700));
+    let batches = (0..3).map(|_| random::input(&mut rng, Table::PodNetwork, 8_000, 700));
     let batches = batches.collect();
     check(Table::PodNetwork, batches);
 }

@@ -23,7 +23,7 @@ use super::{
 fn file(table: Table, seed: u64, strangeness: usize) -> (Bytes, String) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut inputs = Inputs::default();
-    for _ in 0..20 {
+    for _ in 0..5 {
         inputs.push(random::input(&mut rng, table, 300, strangeness));
     }
     build(table, &mut inputs).unwrap()

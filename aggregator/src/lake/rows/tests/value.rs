@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use protocol::{
     Column, Kind, Table, Timestamp,
-    columns::{ColumnData, Values},
+    columns::{ColumnData, Texts, Values},
 };
 
 use super::super::{
@@ -75,62 +75,70 @@ fn at(array: &dyn Array, row: usize) -> Value {
 
 /// What should be in the file of these, in the order of the batches.
 pub fn expected(table: Table, inputs: &[Input]) -> Vec<Row> {
-    let rows = |input| {
-        let row = move |row| {
-            table
-                .columns()
-                .iter()
-                .map(|column| value(column, input, row))
-                .collect()
-        };
-        (0..Input::len(input)).map(row)
-    };
-    inputs.iter().flat_map(rows).collect()
+    inputs.iter().flat_map(|input| rows_in(table, input)).collect()
 }
 
-fn value(column: &Column, input: &Input, row: usize) -> Value {
-    if let (
-        Rows::Gap(_),
-        "rows_pod_usage" | "rows_pod_network" | "rows_events" | "rows_node_usage",
-    ) = (&input.rows, column.name)
-    {
-        return Value::Long(0);
+fn rows_in(table: Table, input: &Input) -> Vec<Row> {
+    let mut rows = vec![Row::new(); input.len()];
+    for column in table.columns() {
+        let values = values(column, input);
+        assert_eq!(values.len(), rows.len());
+        rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
     }
-    if column.is_of_header || column.is_of_ledger || matches!(input.rows, Rows::Gap(_)) {
-        return match told(column.name, input) {
-            Some(Told::Long(value)) => Value::Long(value),
-            Some(Told::Text(text)) => Value::Text(text),
-            Some(Told::Absent) | None => Value::Absent,
-        };
-    }
-    match input.column(column.id) {
-        None => Value::Absent,
-        Some(data) => sent(column, data, row),
+    rows
+}
+
+fn values(column: &Column, input: &Input) -> Vec<Value> {
+    let is_told = column.is_of_header || column.is_of_ledger;
+    match (&input.rows, column.name) {
+        (Rows::Gap(_), name) if name.starts_with("rows_") && !is_told => vec![Value::Long(0)],
+        (Rows::Gap(_), name) => vec![value_told(name, input)],
+        (Rows::Data(data), name) if is_told => vec![value_told(name, input); data.rows],
+        (Rows::Data(data), _) => match input.column(column.id) {
+            None => vec![Value::Absent; data.rows],
+            Some(sent) => all_rows(sent, values_sent(column, sent)),
+        },
     }
 }
 
-fn sent(column: &Column, data: &ColumnData, row: usize) -> Value {
-    let place = match &data.present {
-        None => row,
-        Some(present) if present[row] => present[..row].iter().filter(|has| **has).count(),
-        Some(_) => return Value::Absent,
+fn value_told(name: &str, input: &Input) -> Value {
+    match told(name, input) {
+        Some(Told::Long(value)) => Value::Long(value),
+        Some(Told::Text(text)) => Value::Text(text),
+        Some(Told::Absent) | None => Value::Absent,
+    }
+}
+
+fn all_rows(data: &ColumnData, values: Vec<Value>) -> Vec<Value> {
+    let Some(present) = &data.present else {
+        return values;
     };
+    let mut values = values.into_iter();
+    let value = |has: &bool| if *has { values.next().unwrap() } else { Value::Absent };
+    present.iter().map(value).collect()
+}
+
+fn values_sent(column: &Column, data: &ColumnData) -> Vec<Value> {
+    let text = |texts: &Texts, number: &u32| texts.get(*number).unwrap().to_owned();
     match &data.values {
         Values::Longs(values) if column.kind == Kind::TimeText => {
-            let unix_us = values[place];
-            Value::Text(time::iso(Timestamp { unix_us }))
+            let time = |unix_us: &i64| time::iso(Timestamp { unix_us: *unix_us });
+            values.iter().map(time).map(Value::Text).collect()
         }
-        Values::Longs(values) => Value::Long(values[place]),
-        Values::Doubles(values) => Value::Double(values[place]),
-        Values::Booleans(values) => Value::Boolean(values[place]),
-        Values::Texts(numbers, texts) => Value::Text(texts.get(numbers[place]).unwrap().to_owned()),
+        Values::Longs(values) => values.iter().copied().map(Value::Long).collect(),
+        Values::Doubles(values) => values.iter().copied().map(Value::Double).collect(),
+        Values::Booleans(values) => values.iter().copied().map(Value::Boolean).collect(),
+        Values::Texts(numbers, texts) => {
+            let numbers = numbers.iter();
+            numbers.map(|number| Value::Text(text(texts, number))).collect()
+        }
         Values::Lists(lens, numbers, texts) => {
-            let start = lens[..place].iter().sum::<u32>() as usize;
-            let numbers = &numbers[start..][..lens[place] as usize];
-            let texts = numbers
-                .iter()
-                .map(|number| texts.get(*number).unwrap().to_owned());
-            Value::Texts(texts.collect())
+            let mut numbers = numbers.iter();
+            let mut list = |len: &u32| {
+                let items = numbers.by_ref().take(*len as usize);
+                Value::Texts(items.map(|number| text(texts, number)).collect())
+            };
+            lens.iter().map(&mut list).collect()
         }
     }
 }
