@@ -3,3 +3,5 @@
 
 mod facts;
 mod place;
+mod read_back;
+mod world;
