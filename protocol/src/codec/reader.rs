@@ -104,9 +104,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The next varint, of at most 64 bits.
+/// The next varint, of at most 64 bits: most often of one byte.
 #[inline]
 pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
+    match rest {
+        [byte @ 0..0x80, after @ ..] => {
+            let number = u64::from(*byte);
+            *rest = after;
+            Some(number)
+        }
+        _ => long_varint(rest),
+    }
+}
+
+/// The next varint, of any number of bytes up to ten.
+#[inline]
+pub(super) fn long_varint(rest: &mut &[u8]) -> Option<u64> {
     if let Some(eight) = rest.first_chunk::<8>() {
         let word = u64::from_le_bytes(*eight);
         let ends = !word & 0x8080_8080_8080_8080;
@@ -129,7 +142,6 @@ const fn joined(word: u64) -> u64 {
 }
 
 /// One of more than 56 bits, or near the end.
-#[cold]
 #[inline(never)]
 fn slow_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0;

@@ -1,6 +1,9 @@
 //! Packed numbers, and what becomes of them.
 
-use super::super::{reader::varint, schema::Form};
+use super::super::{
+    reader::{long_varint, varint},
+    schema::Form,
+};
 
 /// 2020-01-01T00:00:00Z: no agent is older.
 const FIRST_US: i64 = 1_577_836_800_000_000;
@@ -82,7 +85,7 @@ fn fill<T>(
     mut value: impl FnMut(u64) -> Option<T>,
 ) -> Result<(), Fault> {
     while values.len() < count {
-        let number = varint(&mut rest).ok_or(Fault::Count)?;
+        let number = long_varint(&mut rest).ok_or(Fault::Count)?;
         values.push(value(number).ok_or(Fault::Value(values.len()))?);
     }
     match rest.is_empty() {
