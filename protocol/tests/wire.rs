@@ -1,5 +1,7 @@
 //! What is written is read back to the bit, and what is not as it must be is refused by name.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod sample;
 
 use bytes::Bytes;
@@ -212,13 +214,28 @@ fn messages_and_acks_come_back_as_they_were() {
     assert_eq!(decode_ack(&encode_ack(&ack)), Ok(ack));
 }
 
+type Change = fn(&mut Node);
+
+fn assert_refused(cases: &[(Change, InvalidKind, &str)]) {
+    for (change, kind, field) in cases {
+        let mut node = Node::new(7, 20);
+        change(&mut node);
+        let invalid = refused(&node);
+        assert_eq!(
+            (invalid.kind, invalid.field.as_str()),
+            (*kind, *field),
+            "{invalid}"
+        );
+    }
+}
+
 #[test]
 fn what_no_column_can_hold_is_refused_by_name() {
-    type Change = fn(&mut Node);
-    let cases: [(Change, InvalidKind, &str); 11] = [
+    let bad = InvalidKind::BadValue;
+    assert_refused(&[
         (
             |node| usage(node, 17).cpu_seconds = Some(f64::NAN),
-            InvalidKind::BadValue,
+            bad,
             "pod_usage.cpu_seconds[17]",
         ),
         (
@@ -226,49 +243,43 @@ fn what_no_column_can_hold_is_refused_by_name() {
                 usage(node, 4).cpu_peak_cores = None;
                 usage(node, 6).cpu_peak_cores = Some(f64::INFINITY);
             },
-            InvalidKind::BadValue,
+            bad,
             "pod_usage.cpu_peak_cores[6]",
         ),
         (
             |node| usage(node, 2).timestamp.unix_us = 0,
-            InvalidKind::BadValue,
+            bad,
             "pod_usage.timestamp[2]",
         ),
         (
             |node| reconcile(node).window_end.unix_us = 4_102_444_800_000_000,
-            InvalidKind::BadValue,
+            bad,
             "reconcile.window_end[0]",
         ),
+    ]);
+}
+
+#[test]
+fn a_header_that_names_no_batch_is_refused_by_name() {
+    let (bad, malformed) = (InvalidKind::BadValue, InvalidKind::Malformed);
+    assert_refused(&[
         (
             |node| node.header.window_start.unix_us = 1_577_836_800_000_000,
-            InvalidKind::BadValue,
+            bad,
             "header.window_start",
         ),
         (
             |node| node.header.window_start = node.header.window_end.plus_us(1),
-            InvalidKind::BadValue,
+            bad,
             "header.window_start",
         ),
-        (
-            |node| node.header.seq = 0,
-            InvalidKind::BadValue,
-            "header.seq",
-        ),
+        (|node| node.header.seq = 0, bad, "header.seq"),
         (
             |node| node.header.cluster = "c".repeat(254),
-            InvalidKind::BadValue,
+            bad,
             "header.cluster",
         ),
-        (
-            |node| reconcile(node).rows_pod_usage += 1,
-            InvalidKind::Malformed,
-            "reconcile.rows_pod_usage",
-        ),
-        (
-            |node| drop(node.rows.pop()),
-            InvalidKind::Malformed,
-            "reconcile",
-        ),
+        (|node| node.header.node.clear(), malformed, "header.node"),
         (
             |node| {
                 node.header.previous = Some(Previous {
@@ -276,20 +287,23 @@ fn what_no_column_can_hold_is_refused_by_name() {
                     last: 1,
                 });
             },
-            InvalidKind::Malformed,
+            malformed,
             "header.previous",
         ),
-    ];
-    for (change, kind, field) in cases {
-        let mut node = Node::new(7, 20);
-        change(&mut node);
-        let invalid = refused(&node);
-        assert_eq!(
-            (invalid.kind, invalid.field.as_str()),
-            (kind, field),
-            "{invalid}"
-        );
-    }
+    ]);
+}
+
+#[test]
+fn rows_that_reconcile_does_not_tell_are_refused() {
+    let malformed = InvalidKind::Malformed;
+    assert_refused(&[
+        (
+            |node| reconcile(node).rows_pod_usage += 1,
+            malformed,
+            "reconcile.rows_pod_usage",
+        ),
+        (|node| drop(node.rows.pop()), malformed, "reconcile"),
+    ]);
 }
 
 #[test]

@@ -126,7 +126,10 @@ impl Api {
         body: &Bytes,
     ) -> Result<(StatusCode, Bytes), ApiError> {
         let request = self.request(path, body.clone())?;
-        let response = sender.send_request(request).await.map_err(ApiError::Broken)?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(ApiError::Broken)?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, MOST_ANSWER).collect().await;
         let body = body.map_err(|error| ApiError::Answer(error.to_string()))?;
@@ -162,7 +165,9 @@ impl Api {
             port: *port,
             source,
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
+        let stream = TcpStream::connect((host.as_str(), *port))
+            .await
+            .map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         let stream = connector.connect(name, stream).await.map_err(failed)?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;

@@ -165,7 +165,10 @@ mod tests {
     fn what_is_believed_may_still_not_write() {
         let (kind, _) = verdict(&rules("other", None), OK).unwrap_err();
         assert_eq!(kind, RefusalKind::Unauthorized, "the audience is another");
-        let none = OK.replace("\"audiences\": [\n      \"podledger\"\n    ]\n  }\n}", "\"x\": 0}}");
+        let none = OK.replace(
+            "\"audiences\": [\n      \"podledger\"\n    ]\n  }\n}",
+            "\"x\": 0}}",
+        );
         assert!(none != OK && verdict(&rules("podledger", None), &none).is_err());
         let other = rules("podledger", Some("system:serviceaccount:demo:other"));
         let (kind, reason) = verdict(&other, OK).unwrap_err();

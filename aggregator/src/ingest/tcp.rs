@@ -69,7 +69,10 @@ pub(super) async fn serve(
         };
         match gate.enter(peer.ip()) {
             Ok(place) => {
-                let served = Connection { peer, _place: place };
+                let served = Connection {
+                    peer,
+                    _place: place,
+                };
                 connections.spawn(served.serve(stream, acceptor.clone(), Arc::clone(&router)));
             }
             // What it would have spoken is not known yet.
@@ -127,7 +130,11 @@ impl Connection {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 log::debug!("{}: the TLS handshake: {error}", self.peer);
-                return router.metrics.closed.of(Way::Http1).count(Closed::Handshake);
+                return router
+                    .metrics
+                    .closed
+                    .of(Way::Http1)
+                    .count(Closed::Handshake);
             }
             Err(_) => return router.metrics.closed.of(Way::Http1).count(Closed::TooSlow),
         };
@@ -140,7 +147,12 @@ impl Connection {
         counted.end(end);
     }
 
-    async fn converse(&self, stream: TlsStream<TcpStream>, way: Way, router: Arc<Router>) -> Closed {
+    async fn converse(
+        &self,
+        stream: TlsStream<TcpStream>,
+        way: Way,
+        router: Arc<Router>,
+    ) -> Closed {
         let limits = router.limits;
         let pulse = Pulse::new(limits, way == Way::Http1);
         let io = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));
@@ -262,4 +274,3 @@ impl Service<Request<Incoming>> for Routed {
         })
     }
 }
-

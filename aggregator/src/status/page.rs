@@ -23,13 +23,25 @@ impl Page {
     /// The metrics of the front.
     pub(super) fn of(metrics: &Metrics) -> Self {
         let mut page = Self(String::with_capacity(8 * 1_024));
-        page.head("build_info", "gauge", "Always 1; the label tells the version.");
+        page.head(
+            "build_info",
+            "gauge",
+            "Always 1; the label tells the version.",
+        );
         page.line("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         page.requests(metrics);
         page.connections(metrics);
-        page.head("token_verdicts_total", "counter", "Tokens, by what became of them.");
+        page.head(
+            "token_verdicts_total",
+            "counter",
+            "Tokens, by what became of them.",
+        );
         page.counts("token_verdicts_total", "verdict", &metrics.verdicts);
-        page.head("certificate_reloads_total", "counter", "New certificates, by what became of them.");
+        page.head(
+            "certificate_reloads_total",
+            "counter",
+            "New certificates, by what became of them.",
+        );
         page.counts("certificate_reloads_total", "outcome", &metrics.reloads);
         page
     }
@@ -40,16 +52,28 @@ impl Page {
         self.head("refused_total", "counter", "Refused requests, by reason.");
         self.counts("refused_total", "reason", &metrics.refused);
         let in_flight = metrics.in_flight.load(Relaxed);
-        self.gauge("requests_in_flight", "Requests that are being answered.", in_flight);
+        self.gauge(
+            "requests_in_flight",
+            "Requests that are being answered.",
+            in_flight,
+        );
         let bytes = metrics.received_bytes.load(Relaxed);
         self.counter("received_bytes_total", "Bytes of request bodies.", bytes);
-        self.times("take_seconds", "Time from a request's header to its answer.", &metrics.times);
+        self.times(
+            "take_seconds",
+            "Time from a request's header to its answer.",
+            &metrics.times,
+        );
     }
 
     fn connections(&mut self, metrics: &Metrics) {
         self.head("connections", "gauge", "Open connections, by way.");
         self.counts("connections", "way", &metrics.connections);
-        self.head("closed_total", "counter", "Connections that ended or were not let in, by reason.");
+        self.head(
+            "closed_total",
+            "counter",
+            "Connections that ended or were not let in, by reason.",
+        );
         self.pairs("closed_total", ("way", "reason"), &metrics.closed);
         let retries = metrics.retries.load(Relaxed);
         let help = "Clients that had to show that their address is theirs.";

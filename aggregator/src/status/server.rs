@@ -139,7 +139,11 @@ pub async fn serve(listener: TcpListener, reporter: Arc<Reporter>) {
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            reporter.metrics.closed.of(Way::Status).count(Closed::TooMany);
+            reporter
+                .metrics
+                .closed
+                .of(Way::Status)
+                .count(Closed::TooMany);
             continue;
         };
         let reporter = Arc::clone(&reporter);

@@ -6,11 +6,7 @@ use super::{
     column::{Context, Place, Raw},
     numbers,
 };
-use crate::{
-    Column, Invalid, Kind,
-    codec::POWERS_OF_TEN,
-    columns::{ColumnData, Values},
-};
+use crate::{Invalid, Kind, codec::POWERS_OF_TEN, columns::Values};
 
 /// Reads those of one column.
 pub(super) fn read(
@@ -108,7 +104,8 @@ fn doubles(place: &Place<'_>, raw: &Raw<'_>) -> Result<Vec<f64>, Invalid> {
     Ok(doubles)
 }
 
-fn finite(place: &Place<'_>, doubles: &[f64]) -> Result<(), Invalid> {
+/// Whether each is a number at all.
+pub(super) fn finite(place: &Place<'_>, doubles: &[f64]) -> Result<(), Invalid> {
     match doubles.iter().position(|double| !double.is_finite()) {
         None => Ok(()),
         Some(at) => Err(place.bad_value(at, "is not finite")),
@@ -153,43 +150,4 @@ fn write_out(free: &mut usize, place: &Place<'_>, written: usize) -> Result<(), 
         place.too_large("the texts of all rows would take too much when written out")
     })?;
     Ok(())
-}
-
-/// Values of another column, divided. `at` is the quotient's place among the columns.
-pub(super) fn quotient(
-    context: &Context<'_>,
-    column: &'static Column,
-    raw: &Raw<'_>,
-    (at, columns): (usize, &[ColumnData]),
-) -> Result<Vec<f64>, Invalid> {
-    let present = columns[at].present.as_deref();
-    let place = Place {
-        table: context.table,
-        column,
-        present,
-        count: context.rows,
-    };
-    let mut others = columns.iter().filter(|other| other.id != column.id);
-    let dividend = others.find(|other| u64::from(other.id) == raw.dividend);
-    let Some(ColumnData {
-        present: other,
-        values: Values::Doubles(dividends),
-        ..
-    }) = dividend
-    else {
-        return Err(place.malformed("is a quotient of no column of doubles"));
-    };
-    let mut dividends = dividends.iter();
-    let mut quotients = Vec::with_capacity(context.rows);
-    for row in 0..context.rows {
-        let has = |present: Option<&[bool]>| present.is_none_or(|present| present[row]);
-        let dividend = has(other.as_deref()).then(|| dividends.next()).flatten();
-        if has(present) {
-            let dividend =
-                dividend.ok_or_else(|| place.malformed("has a row without a dividend"))?;
-            quotients.push(dividend / raw.divisor);
-        }
-    }
-    finite(&place, &quotients)?;
-    Ok(quotients)
 }
