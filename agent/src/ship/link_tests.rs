@@ -139,6 +139,8 @@ async fn rotated_files_are_used_from_the_next_request_on() {
         link.trouble().map(|trouble| trouble.kind()),
         Some("ca_file")
     );
+    post(&mut link, Way::Http3, b"x").await.unwrap_err();
+    assert!(link.trouble().is_none(), "once is enough");
     std::fs::write(&settings.ca_file, aggregator.authority.pem()).unwrap();
     std::fs::write(&settings.token_file, "second").unwrap();
     post(&mut link, Way::Http3, b"x").await.unwrap();

@@ -185,7 +185,8 @@ pub(crate) async fn fill(place: &Place) -> Result<()> {
     let (mut one, mut other) = (Agent::new(1), Agent::new(2));
     let both = one.batches(3)?.into_iter().chain(other.batches(2)?);
     lake.commit(&sealed(both)).await?;
-    lake.commit(&sealed([other.gap(GapReason::SpoolFull)?])).await?;
+    lake.commit(&sealed([other.gap(GapReason::SpoolFull)?]))
+        .await?;
     lake.commit(&sealed(other.batches(2)?)).await?;
     one.restart();
     lake.commit(&sealed(one.batches(2)?)).await?;

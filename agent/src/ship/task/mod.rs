@@ -225,7 +225,7 @@ impl<S: Store> Shipper<S> {
                     return self.take(way, &answered);
                 }
                 Err(failure) if self.turns(way, &failure) && turns < MOST_TURNS => turns += 1,
-                Err(failure) => return self.give_up_try(failure.error),
+                Err(failure) => return self.give_up_try(&failure.error),
             }
         }
     }
@@ -248,9 +248,9 @@ impl<S: Store> Shipper<S> {
         verdict == Verdict::Turn
     }
 
-    fn give_up_try(&mut self, error: ShipError) {
+    fn give_up_try(&mut self, error: &ShipError) {
         self.delivery.on_disconnect();
         self.delivery.on_failure(self.now(), None);
-        self.health.failed(error.kind(), error_chain(&error));
+        self.health.failed(error.kind(), error_chain(error));
     }
 }

@@ -1,7 +1,7 @@
 //! The way that UDP packets take; it can be cut and healed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -67,7 +67,7 @@ async fn pass(front: Arc<UdpSocket>, to: Arc<Mutex<SocketAddr>>, is_cut: Arc<Ato
         if is_cut.load(Ordering::Relaxed) {
             continue;
         }
-        if !clients.contains_key(&client) {
+        if let Entry::Vacant(vacant) = clients.entry(client) {
             let back = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
             let to = *to.lock().unwrap();
             back.connect(to).await.unwrap();
@@ -77,7 +77,7 @@ async fn pass(front: Arc<UdpSocket>, to: Arc<Mutex<SocketAddr>>, is_cut: Arc<Ato
                 client,
                 Arc::clone(&is_cut),
             );
-            clients.insert(client, (back, Aborted(tokio::spawn(task))));
+            vacant.insert((back, Aborted(tokio::spawn(task))));
         }
         // A server may be gone for a while.
         let _lost = clients[&client].0.send(&packet[..length]).await;

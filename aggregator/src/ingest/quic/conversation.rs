@@ -100,11 +100,7 @@ fn why(error: &ConnectionError, quic: &quinn::Connection) -> Closed {
 }
 
 /// One request.
-async fn answer(
-    resolver: RequestResolver<Connection, Bytes>,
-    meter: Meter,
-    router: Arc<Router>,
-) {
+async fn answer(resolver: RequestResolver<Connection, Bytes>, meter: Meter, router: Arc<Router>) {
     let limits = &router.limits;
     let metrics = &router.metrics;
     let broken = || metrics.requests.of(Way::Http3).count(Outcome::Broken);
@@ -147,7 +143,9 @@ async fn send(
     let (mut parts, body) = answer.into_parts();
     let length = http::HeaderValue::from(body.len());
     parts.headers.insert(http::header::CONTENT_LENGTH, length);
-    stream.send_response(Response::from_parts(parts, ())).await?;
+    stream
+        .send_response(Response::from_parts(parts, ()))
+        .await?;
     if !body.is_empty() {
         stream.send_data(body).await?;
     }

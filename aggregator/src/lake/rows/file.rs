@@ -40,13 +40,16 @@ const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 
 /// Sorts the rows and makes them one file of one row group.
-pub fn write(
-    table: Table,
-    inputs: &mut Inputs,
-) -> Result<(Bytes, ParquetMetaData), WriteError> {
+pub fn write(table: Table, inputs: &mut Inputs) -> Result<(Bytes, ParquetMetaData), WriteError> {
     let columns = table.columns();
-    let t0 = cpu(); let places = order::places(inputs, table, columns)?;
-    if std::env::var_os("ROWS_TRACE").is_some() { eprintln!("order {:.1} ns/row", (cpu() - t0) * 1e9 / places.len() as f64); }
+    let t0 = cpu();
+    let places = order::places(inputs, table, columns)?;
+    if std::env::var_os("ROWS_TRACE").is_some() {
+        eprintln!(
+            "order {:.1} ns/row",
+            (cpu() - t0) * 1e9 / places.len() as f64
+        );
+    }
     let failed = |source: ParquetError| WriteError::Parquet {
         table: table.name(),
         source,
@@ -73,7 +76,14 @@ pub fn write(
         of_file
             .add(&mut group, placed, &inputs.pool)
             .map_err(failed)?;
-        if std::env::var_os("ROWS_TRACE").is_some() { eprintln!("{:32} build {:6.1} encode {:6.1} ns/row", column.name, (t1 - t0) * 1e9 / places.len() as f64, (cpu() - t1) * 1e9 / places.len() as f64); }
+        if std::env::var_os("ROWS_TRACE").is_some() {
+            eprintln!(
+                "{:32} build {:6.1} encode {:6.1} ns/row",
+                column.name,
+                (t1 - t0) * 1e9 / places.len() as f64,
+                (cpu() - t1) * 1e9 / places.len() as f64
+            );
+        }
     }
     group.close().map_err(failed)?;
     let metadata = file.writer.finish().map_err(failed)?;
@@ -93,8 +103,7 @@ impl File {
         let schema = schema::arrow(columns);
         let parquet = ArrowSchemaConverter::new().convert(&schema)?;
         let properties = properties(table, columns)?;
-        let writer =
-            SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties)?;
+        let writer = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties)?;
         Ok(Self {
             schema,
             parquet,
@@ -157,7 +166,9 @@ fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> 
 fn encoding(kind: Kind) -> Option<Encoding> {
     match kind {
         Kind::Long | Kind::Int | Kind::Time => Some(Encoding::DELTA_BINARY_PACKED),
-        Kind::Text | Kind::TimeText => std::env::var_os("ROWS_DELTA").map(|_| Encoding::DELTA_BYTE_ARRAY),
+        Kind::Text | Kind::TimeText => {
+            std::env::var_os("ROWS_DELTA").map(|_| Encoding::DELTA_BYTE_ARRAY)
+        }
         Kind::Double | Kind::Boolean | Kind::Texts => None,
     }
 }
@@ -176,4 +187,13 @@ fn sorting(table: Table, columns: &[Column]) -> Option<Vec<SortingColumn>> {
     keys.map(sorting).collect()
 }
 
-pub fn cpu() -> f64 { std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9 }
+pub fn cpu() -> f64 {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse::<f64>()
+        .unwrap()
+        / 1e9
+}

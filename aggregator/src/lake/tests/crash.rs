@@ -22,8 +22,7 @@ async fn die_at(store: &Arc<InMemory>, point: CrashPoint, sealed: &Sealed) -> bo
         .unwrap();
     let commit = lake.commit(sealed);
     drop(tokio::time::timeout(std::time::Duration::from_secs(60), commit).await);
-    let died = *died.lock().unwrap();
-    died
+    *died.lock().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

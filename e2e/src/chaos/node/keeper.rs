@@ -63,7 +63,9 @@ impl Keeper {
             });
             if !is_allowed {
                 let name = &self.node.name;
-                self.node.world.problem(format!("the spool of {name} forgot its state"));
+                self.node
+                    .world
+                    .problem(format!("the spool of {name} forgot its state"));
             }
             now
         })
@@ -83,7 +85,9 @@ impl Keeper {
         let header = self.header(1, (now, now));
         let Beginning { next_seq, previous } = self.spool.borrow_mut().begin(&header)?;
         (self.next_seq, self.previous) = (next_seq, previous);
-        self.node.note(format_args!("begins {epoch} at {next_seq}, after {previous:?}"));
+        self.node.note(format_args!(
+            "begins {epoch} at {next_seq}, after {previous:?}"
+        ));
         self.node.known(|node| {
             if next_seq > 1 {
                 node.lose();
@@ -130,8 +134,11 @@ impl Keeper {
         let units = (self.baseline, node.truth.counter(node.index));
         if units.0 < units.1 {
             let end = self.now();
-            let start = end.plus_us(-i64::try_from(node.world.profile.window_ms).unwrap_or(0) * 1_000);
-            let window = node.world.draw(|random| Window::new(random, units, (start, end)));
+            let start =
+                end.plus_us(-i64::try_from(node.world.profile.window_ms).unwrap_or(0) * 1_000);
+            let window = node
+                .world
+                .draw(|random| Window::new(random, units, (start, end)));
             self.waiting.push_back(window);
             self.baseline = units.1;
         }
@@ -146,15 +153,24 @@ impl Keeper {
     fn save_memory(&mut self) {
         let whole = self.waiting.iter().filter(|window| !window.rows.is_empty());
         if whole.count() > MOST_WAITING
-            && let Some(oldest) = self.waiting.iter_mut().find(|window| !window.rows.is_empty())
+            && let Some(oldest) = self
+                .waiting
+                .iter_mut()
+                .find(|window| !window.rows.is_empty())
         {
             oldest.rows.clear();
         }
     }
 
     fn keep(&mut self) {
-        let entries: Vec<_> = (self.next_seq..).zip(&self.waiting).map(|(seq, window)| self.entry(seq, window)).collect();
-        let kept = self.spool.borrow_mut().keep(&entries, Some(&self.baseline.to_le_bytes()));
+        let entries: Vec<_> = (self.next_seq..)
+            .zip(&self.waiting)
+            .map(|(seq, window)| self.entry(seq, window))
+            .collect();
+        let kept = self
+            .spool
+            .borrow_mut()
+            .keep(&entries, Some(&self.baseline.to_le_bytes()));
         match kept {
             Ok(()) => self.kept(),
             Err(error) => {
@@ -177,7 +193,11 @@ impl Keeper {
     fn kept(&mut self) {
         let epoch = self.epoch;
         let names = (self.next_seq..).map(|seq| Name { epoch, seq });
-        self.node.note(format_args!("keeps {} from {}", self.waiting.len(), self.next_seq));
+        self.node.note(format_args!(
+            "keeps {} from {}",
+            self.waiting.len(),
+            self.next_seq
+        ));
         self.node.known(|node| {
             for (name, window) in names.zip(&self.waiting) {
                 let content = Content {

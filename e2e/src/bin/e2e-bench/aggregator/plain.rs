@@ -56,7 +56,7 @@ fn payload(number: usize, args: &Args) -> Result<Vec<u8>> {
     let interval_us = i64::try_from(args.interval.as_micros())?;
     let mut agent = FakeAgent::new(number as u64, args.pods, interval_us);
     let now = Timestamp::from_system(std::time::SystemTime::now());
-    let pods: Vec<_> = agent.rows(now).into_iter().filter_map(|row| match row {
+    let pods = agent.rows(now).into_iter().filter_map(|row| match row {
         Row::PodUsage(usage) => Some(json!({
             "pod_id": usage.pod_id,
             "namespace": usage.namespace,
