@@ -1,13 +1,15 @@
 //! A batch that was checked and waits for its commit. Kept as it was sent: a tenth of its decoded size.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use protocol::{Counts, Epoch, Gap, Previous, Timestamp};
 
 /// Which agent's start: buffers and watermarks are kept by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sender {
-    /// Node.
-    pub node: Box<str>,
+    /// Node. Shared, because each table's watermark names it as well.
+    pub node: Arc<str>,
     /// Drawn at every start of the agent.
     pub epoch: Epoch,
 }
@@ -18,7 +20,7 @@ pub struct Held {
     /// Whose.
     pub sender: Sender,
     /// Cluster of the node.
-    pub cluster: Box<str>,
+    pub cluster: Arc<str>,
     /// Number in the epoch.
     pub seq: u64,
     /// Only with seq 1.

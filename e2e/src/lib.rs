@@ -1,7 +1,9 @@
 //! What whole-system tests and benchmarks share: cgroups and processes that clean up after
 //! themselves, and workloads whose true consumption is known.
 
+pub mod batches;
 pub mod cgroup;
+pub mod chaos;
 pub mod disk;
 pub mod fakes;
 pub mod footprint;
@@ -11,3 +13,5 @@ pub mod memory;
 pub mod net;
 pub mod node;
 pub mod process;
+pub mod stack;
+pub mod store;

@@ -190,10 +190,15 @@ impl Drop for Running {
 }
 
 /// Kills a process.
-#[expect(unsafe_code, reason = "kill has no safe wrapper")]
 pub fn kill(pid: u32) {
+    signal(pid, libc::SIGKILL);
+}
+
+/// Sends a signal; one that is gone gets none.
+#[expect(unsafe_code, reason = "kill has no safe wrapper")]
+pub fn signal(pid: u32, number: i32) {
     if let Ok(pid) = libc::pid_t::try_from(pid) {
         // SAFETY: no memory is involved.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
+        unsafe { libc::kill(pid, number) };
     }
 }

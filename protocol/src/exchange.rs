@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, Invalid, Limits};
+use crate::Epoch;
 
 /// Where batches are sent.
 pub const PATH: &str = "/v1/batches";

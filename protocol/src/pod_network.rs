@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Origin, Timestamp};
+use crate::{Origin, Timestamp, table::record::record};
 
 /// Where the other end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,6 +25,19 @@ pub enum NetworkClass {
 }
 
 impl NetworkClass {
+    /// Its text in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Loopback => "loopback",
+            Self::Node => "node",
+            Self::Private => "private",
+            Self::Internet => "internet",
+            Self::SameZone => "same_zone",
+            Self::CrossZone => "cross_zone",
+        }
+    }
+
     /// All classes, in the kernel's order.
     pub const ALL: [Self; 7] = [
         Self::Unknown,
@@ -37,34 +50,36 @@ impl NetworkClass {
     ];
 }
 
-/// One class of one workload in one window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PodNetwork {
-    /// End of the window.
-    pub timestamp: Timestamp,
-    /// As in `pod_usage`.
-    pub pod_id: String,
-    /// Where the other end is.
-    pub class: NetworkClass,
-    /// Start of the window.
-    pub window_start: Timestamp,
-    /// End of the window.
-    pub window_end: Timestamp,
-    /// Bytes sent.
-    pub tx_bytes_delta: i64,
-    /// Packets sent.
-    pub tx_packets_delta: i64,
-    /// Bytes received.
-    pub rx_bytes_delta: i64,
-    /// Packets received.
-    pub rx_packets_delta: i64,
-    /// Id of the cgroup.
-    pub cgroup_id: Option<i64>,
-    /// Namespace of the pod.
-    pub namespace: Option<String>,
-    /// Name of the pod.
-    pub pod_name: Option<String>,
-    /// Who wrote it.
-    #[serde(flatten)]
-    pub origin: Origin,
+record! {
+    /// One class of one workload in one window.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    pub struct PodNetwork in PodNetwork {
+        /// End of the window.
+        pub timestamp: Timestamp,
+        /// As in `pod_usage`.
+        pub pod_id: String,
+        /// Where the other end is.
+        pub class: NetworkClass,
+        /// Start of the window.
+        pub window_start: Timestamp,
+        /// End of the window.
+        pub window_end: Timestamp,
+        /// Bytes sent.
+        pub tx_bytes_delta: i64,
+        /// Packets sent.
+        pub tx_packets_delta: i64,
+        /// Bytes received.
+        pub rx_bytes_delta: i64,
+        /// Packets received.
+        pub rx_packets_delta: i64,
+        /// Id of the cgroup.
+        pub cgroup_id: Option<i64>,
+        /// Namespace of the pod.
+        pub namespace: Option<String>,
+        /// Name of the pod.
+        pub pod_name: Option<String>,
+        /// Who wrote it.
+        #[serde(flatten)]
+        pub origin: Origin,
+    }
 }

@@ -17,6 +17,11 @@ pub struct Limits {
     pub text_bytes: usize,
     /// Texts in one list.
     pub list_items: usize,
+    /// Different texts in one batch, and items of its different lists.
+    pub texts: usize,
+    /// Texts of all rows of a batch, as if each was written out: one text on the wire can stand in
+    /// every row.
+    pub written_bytes: usize,
     /// Age of a window; older ones are refused for ever.
     pub age: Duration,
     /// Time by which a window may end in the reader's future.
@@ -32,6 +37,8 @@ impl Default for Limits {
             rows: 100_000,
             text_bytes: 64 << 10,
             list_items: 4_096,
+            texts: 1 << 18,
+            written_bytes: 64 << 20,
             age: Duration::from_secs(8 * 24 * 3600),
             future: Duration::from_secs(24 * 3600),
         }

@@ -1,6 +1,16 @@
 //! The tables, and the columns of each: the one definition that the wire, the files and the
 //! documentation are made of.
 
+pub(crate) mod cell;
+mod ledger;
+pub(crate) mod record;
+pub(crate) mod sinks;
+
+use std::sync::LazyLock;
+
+use crate::{Event, NodeUsage, PodNetwork, PodUsage, Reconcile};
+use record::{Columns, Record};
+
 /// A table. Its number is its number on the wire, for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
@@ -37,6 +47,29 @@ impl Table {
             Self::Reconcile => "reconcile",
         }
     }
+
+    /// Its columns by id, which is their position from 1.
+    pub fn columns(self) -> &'static [Column] {
+        static COLUMNS: LazyLock<[Vec<Column>; 5]> = LazyLock::new(|| {
+            [
+                of::<PodUsage>(),
+                of::<PodNetwork>(),
+                of::<NodeUsage>(),
+                of::<Event>(),
+                of::<Reconcile>(),
+            ]
+        });
+        &COLUMNS[self as usize]
+    }
+}
+
+fn of<R: Record>() -> Vec<Column> {
+    let mut columns = Columns::default();
+    R::describe(&mut columns);
+    if R::TABLE == Table::Reconcile {
+        ledger::describe(&mut columns);
+    }
+    columns.list
 }
 
 /// What a column holds.
@@ -75,4 +108,6 @@ pub struct Column {
     pub doc: &'static str,
     /// The same in every row of a batch and told by its header: not on the wire.
     pub is_of_header: bool,
+    /// Told by the batch as a whole and filled in by whoever writes the table: not on the wire.
+    pub is_of_ledger: bool,
 }

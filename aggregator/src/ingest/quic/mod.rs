@@ -1,0 +1,141 @@
+//! HTTP/3 over QUIC over UDP.
+
+mod conversation;
+mod settings;
+mod streams;
+
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use quinn::{Endpoint, EndpointConfig, Incoming, TokioRuntime, VarInt};
+use tokio::{task::JoinSet, time::timeout};
+
+use super::{
+    Limits, Router,
+    gate::{Gate, Place},
+    tcp::Counted,
+    tls::{Certificate, TlsError},
+};
+use crate::status::{Closed, Way};
+
+/// Takes the port.
+pub(super) fn listen(address: SocketAddr) -> io::Result<UdpSocket> {
+    UdpSocket::bind(address)
+}
+
+/// Speaks QUIC on a socket.
+pub(super) fn endpoint(
+    socket: UdpSocket,
+    certificate: &Arc<Certificate>,
+    limits: &Limits,
+) -> Result<io::Result<Endpoint>, TlsError> {
+    let config = settings::server(certificate, limits)?;
+    let runtime = Arc::new(TokioRuntime);
+    let own = EndpointConfig::default();
+    Ok(Endpoint::new(own, Some(config), socket, runtime))
+}
+
+/// Handshakes under way.
+#[derive(Clone, Debug, Default)]
+struct Handshakes(Arc<AtomicUsize>);
+
+/// One of them.
+struct Handshake(Handshakes);
+
+impl Handshakes {
+    fn count(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    fn begin(&self) -> Handshake {
+        self.0.fetch_add(1, Relaxed);
+        Handshake(self.clone())
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Serves until it is told to stop; then what is under way ends. Dropped, it cuts everything off.
+pub(super) async fn serve(endpoint: Endpoint, gate: Arc<Gate>, router: Arc<Router>) {
+    let mut connections = JoinSet::new();
+    let handshakes = Handshakes::default();
+    loop {
+        let incoming = tokio::select! {
+            incoming = endpoint.accept() => incoming,
+            () = router.stop.wait() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        let Some(incoming) = incoming else { break };
+        if let Some((incoming, place)) = let_in(incoming, &handshakes, &gate, &router) {
+            let handshake = handshakes.begin();
+            connections.spawn(converse(incoming, place, handshake, Arc::clone(&router)));
+        }
+    }
+    // Who comes now is turned away.
+    endpoint.set_server_config(None);
+    while connections.join_next().await.is_some() {}
+    // What was said last is on its way.
+    endpoint.close(VarInt::from_u32(0), b"");
+    endpoint.wait_idle().await;
+}
+
+/// Decides on one packet, before any state is made for its sender.
+fn let_in(
+    incoming: Incoming,
+    handshakes: &Handshakes,
+    gate: &Arc<Gate>,
+    router: &Router,
+) -> Option<(Incoming, Place)> {
+    let (limits, metrics) = (&router.limits, &router.metrics);
+    let closed = metrics.closed.of(Way::Http3);
+    let pending = handshakes.count();
+    if pending >= limits.handshakes {
+        closed.count(Closed::TooMany);
+        incoming.refuse();
+        return None;
+    }
+    let is_checked = incoming.remote_address_validated();
+    if !is_checked && pending >= limits.unchecked_handshakes {
+        metrics.retries.fetch_add(1, Relaxed);
+        // It can't fail for an address that is not checked yet.
+        drop(incoming.retry());
+        return None;
+    }
+    match gate.enter(incoming.remote_address().ip()) {
+        Ok(place) => Some((incoming, place)),
+        Err(why) => {
+            closed.count(why);
+            incoming.refuse();
+            None
+        }
+    }
+}
+
+async fn converse(incoming: Incoming, place: Place, handshake: Handshake, router: Arc<Router>) {
+    let closed = router.metrics.closed.of(Way::Http3);
+    let peer = incoming.remote_address();
+    let shaken = async { incoming.accept()?.await };
+    let connection = match timeout(router.limits.handshake_time, shaken).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => {
+            log::debug!("{peer}: the QUIC handshake: {error}");
+            return closed.count(Closed::Handshake);
+        }
+        Err(_) => return closed.count(Closed::TooSlow),
+    };
+    drop(handshake);
+    let counted = Counted::new(Arc::clone(&router), Way::Http3);
+    let end = conversation::hold(connection, router).await;
+    counted.end(end);
+    drop(place);
+}

@@ -1,0 +1,5 @@
+//! The front as peers see it, over real sockets.
+
+mod abuse;
+mod draining;
+mod routes;

@@ -1,0 +1,105 @@
+//! From checked batches to the bytes of files: decoded, put into order, and encoded column by
+//! column, so that what is absent costs nothing and a commit stays small in memory.
+
+mod array;
+mod column;
+mod dictionary;
+mod file;
+mod header;
+mod input;
+mod order;
+mod ranks;
+mod stats;
+mod texts;
+mod time;
+mod write;
+
+use parquet::errors::ParquetError;
+use protocol::{Invalid, Limits, Table};
+
+use super::{
+    encode::{Encode, EncodeError, NewFile},
+    schema,
+};
+use crate::held::Held;
+
+pub use input::{Input, Inputs, Rows};
+pub use write::{build, write_files};
+
+/// What bounds one file.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteSettings {
+    /// Of the batches, as when they came in.
+    pub limits: Limits,
+    /// Rows of a file, which is one row group, beside those of one more batch. It bounds the memory
+    /// that a commit takes, for its files are made one after the other.
+    pub file_rows: u64,
+}
+
+impl Default for WriteSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            file_rows: 131_072,
+        }
+    }
+}
+
+impl Encode for WriteSettings {
+    fn schema(&self, table: Table) -> String {
+        schema::delta(table.columns())
+    }
+
+    fn files(&self, table: Table, batches: &[Held]) -> Result<Vec<NewFile>, EncodeError> {
+        Ok(write_files(table, batches, self)?)
+    }
+}
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A batch that was checked can't be read now.
+    #[error("reading batch {seq} of {node} again, which was checked when it came in")]
+    Batch {
+        /// Whose.
+        node: String,
+        /// Its number.
+        seq: u64,
+        /// Why.
+        #[source]
+        source: Invalid,
+    },
+    /// It has not the rows that were counted when it came in.
+    #[error("batch {seq} of {node} has other rows for {table} than when it came in")]
+    Rows {
+        /// Whose.
+        node: String,
+        /// Its number.
+        seq: u64,
+        /// Of which table.
+        table: &'static str,
+    },
+    /// A column that the batch as a whole should tell, and does not.
+    #[error("column {column} is of the header or of the ledger, and nothing tells its value")]
+    Untold {
+        /// Which.
+        column: &'static str,
+    },
+    /// A value that every row must have is not there, though the batches were checked.
+    #[error("a row for {table} has no {column}")]
+    Lacks {
+        /// Of which table.
+        table: &'static str,
+        /// Which.
+        column: &'static str,
+    },
+    /// The encoder.
+    #[error("encoding a file of {table}")]
+    Parquet {
+        /// Of which table.
+        table: &'static str,
+        /// Why.
+        #[source]
+        source: ParquetError,
+    },
+}

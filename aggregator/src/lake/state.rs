@@ -1,0 +1,165 @@
+//! What is known of one table, and how it is brought up to date.
+
+use std::sync::Arc;
+
+use object_store::path::Path;
+use protocol::Table;
+use tokio::sync::Mutex;
+
+use super::{
+    LakeError,
+    log::{Detail, Log, Snapshot, table_path},
+    settings::Settings,
+    store::Store,
+    watermark,
+};
+use crate::intake::Watermark;
+
+/// The version that a commit stands on.
+#[derive(Clone, Debug)]
+pub(super) struct Base {
+    /// Of the log.
+    pub version: u64,
+    /// Number of its watermark.
+    pub number: u64,
+    /// Its last fence.
+    pub fence: u64,
+    /// The watermark.
+    pub marks: Arc<Watermark>,
+}
+
+#[derive(Clone)]
+struct Known {
+    snapshot: Snapshot,
+    /// The watermark of `snapshot.watermark`.
+    marks: Arc<Watermark>,
+}
+
+/// See the module.
+pub(super) struct TableState {
+    pub log: Log,
+    pub path: Path,
+    store: Store,
+    schema: String,
+    id: String,
+    known: Mutex<Option<Known>>,
+}
+
+impl TableState {
+    /// Reads a table, or makes it.
+    pub async fn open(
+        store: &Store,
+        prefix: &Path,
+        table: Table,
+        settings: &Settings,
+    ) -> Result<Self, LakeError> {
+        let path = table_path(prefix, table);
+        let log = Log::new(store.clone(), &path, Detail::Heads);
+        let schema = settings.encode.schema(table);
+        let snapshot = loop {
+            if let Some(snapshot) = log.read(None).await? {
+                break snapshot;
+            }
+            // Whoever wins this put, the next reading finds one table.
+            let ms = (settings.clock)().unix_us / 1_000;
+            log.create(settings.random.guid(), schema.clone(), ms)
+                .await?;
+        };
+        let state = Self {
+            log,
+            path,
+            store: store.clone(),
+            schema,
+            id: snapshot.metadata.id.clone(),
+            known: Mutex::new(None),
+        };
+        state.read().await?;
+        Ok(state)
+    }
+
+    /// The table's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The newest state. One reading at a time; what is given up half-way leaves the older state.
+    pub async fn read(&self) -> Result<Base, LakeError> {
+        let mut known = self.known.lock().await;
+        let mut lost = None;
+        loop {
+            let snapshot = self.snapshot(known.as_ref()).await?;
+            let number = snapshot.watermark;
+            let marks = match known.as_ref() {
+                _ if number == 0 => Some(Arc::default()),
+                Some(known) if known.snapshot.watermark == number => Some(known.marks.clone()),
+                _ => {
+                    let marks = watermark::load(&self.store, &self.path, number).await?;
+                    marks.map(Arc::new)
+                }
+            };
+            if let Some(marks) = marks {
+                let base = base(&snapshot, &marks);
+                *known = Some(Known { snapshot, marks });
+                return Ok(base);
+            }
+            // An older one may be deleted as soon as a newer one is named: the log must be read again.
+            if lost == Some(number) {
+                return Err(LakeError::WatermarkLost {
+                    path: watermark::path(&self.path, number).to_string(),
+                });
+            }
+            lost = Some(number);
+            *known = None;
+        }
+    }
+
+    /// Our entry is surely there: no need to read it.
+    pub async fn advance(&self, base: &Base, number: u64, marks: &Arc<Watermark>) {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_mut()
+            && known.snapshot.version == base.version
+        {
+            known.snapshot.version = base.version.saturating_add(1);
+            known.snapshot.watermark = number;
+            known.marks = marks.clone();
+        }
+    }
+
+    /// What is known may have been cleaned away: everything is read from the checkpoint.
+    pub async fn forget(&self) {
+        *self.known.lock().await = None;
+    }
+
+    async fn snapshot(&self, known: Option<&Known>) -> Result<Snapshot, LakeError> {
+        let unusable = |reason: String| LakeError::Unusable {
+            table: self.path.to_string(),
+            reason,
+        };
+        let snapshot = self.log.read(known.map(|known| &known.snapshot)).await?;
+        let snapshot = snapshot.ok_or_else(|| unusable("it is gone; restore it".to_owned()))?;
+        if snapshot.metadata.id != self.id {
+            let reason = "it is not the table that was there at the start; start again";
+            return Err(unusable(reason.to_owned()));
+        }
+        let is_as_before = known.is_some_and(|known| {
+            let before = &known.snapshot;
+            before.metadata == snapshot.metadata && before.requirements == snapshot.requirements
+        });
+        if is_as_before {
+            return Ok(snapshot);
+        }
+        match snapshot.unusable(&self.schema) {
+            Some(reason) => Err(unusable(reason)),
+            None => Ok(snapshot),
+        }
+    }
+}
+
+fn base(snapshot: &Snapshot, marks: &Arc<Watermark>) -> Base {
+    Base {
+        version: snapshot.version,
+        number: snapshot.watermark,
+        fence: snapshot.fence,
+        marks: marks.clone(),
+    }
+}

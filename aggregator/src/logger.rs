@@ -1,0 +1,140 @@
+//! The log: one line for each record, to standard error. Foreign text can neither begin a line of its
+//! own nor tell a terminal what to do.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Write as _},
+};
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+/// Longest line; what is more is cut.
+const MOST_BYTES: usize = 16 * 1024;
+/// Where exchanges with the API server are told; `DEBUG_K8S_API` shows them.
+const EXCHANGES: &str = "aggregator::auth";
+/// All that libraries may say. What they write when debugging is not known to be free of secrets.
+const MOST_OF_OTHERS: LevelFilter = LevelFilter::Warn;
+/// What every line begins with.
+const NAME: &str = "podledger-aggregator";
+
+/// Writes lines of `level` and above; with `exchanges` also those of each exchange with the API
+/// server. Where a logger was set before, that one stays.
+pub fn init(level: LevelFilter, exchanges: bool) {
+    let exchanges = match exchanges {
+        true => level.max(LevelFilter::Debug),
+        false => level,
+    };
+    if log::set_boxed_logger(Box::new(Logger { level, exchanges })).is_ok() {
+        log::set_max_level(level.max(exchanges));
+    }
+}
+
+/// Decides what is written.
+struct Logger {
+    level: LevelFilter,
+    exchanges: LevelFilter,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let target = metadata.target();
+        let most = match is_in(target, "aggregator") {
+            false => self.level.min(MOST_OF_OTHERS),
+            true if is_in(target, EXCHANGES) => self.exchanges,
+            true => self.level,
+        };
+        metadata.level() <= most
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            // In one piece, so that lines of threads do not mix. Nobody to tell when it is closed.
+            drop(io::stderr().write_all(line(record).as_bytes()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Whether a module is this one, or in it.
+fn is_in(target: &str, module: &str) -> bool {
+    let rest = target.strip_prefix(module);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+fn line(record: &Record<'_>) -> String {
+    let target = record.target();
+    let target = target.strip_prefix("aggregator::").unwrap_or(target);
+    let mut line = Line(format!("{NAME}: {} ", record.level()));
+    // Fails when the line is full; the cut is marked.
+    if write!(line, "{target}: {}", record.args()).is_err() {
+        line.0.push('…');
+    }
+    line.0.push('\n');
+    line.0
+}
+
+/// Text without control characters and of bounded length.
+struct Line(String);
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for letter in text.chars() {
+            if self.0.len() >= MOST_BYTES {
+                return Err(fmt::Error);
+            }
+            if is_unsafe(letter) {
+                self.0.extend(letter.escape_default());
+            } else {
+                self.0.push(letter);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends a line, steers a terminal, or makes text read in another order than it is written.
+fn is_unsafe(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use log::Level;
+
+    use super::*;
+
+    fn writes(logger: &Logger, target: &str, level: Level) -> bool {
+        logger.enabled(&Metadata::builder().target(target).level(level).build())
+    }
+
+    #[test]
+    fn exchanges_are_shown_alone() {
+        let logger = Logger {
+            level: LevelFilter::Info,
+            exchanges: LevelFilter::Debug,
+        };
+        assert!(writes(&logger, "aggregator::auth::api", Level::Debug));
+        assert!(!writes(&logger, "aggregator::ingest::tcp", Level::Debug));
+        assert!(writes(&logger, "aggregator::ingest::tcp", Level::Info));
+        assert!(!writes(&logger, "quinn::connection", Level::Info));
+        assert!(writes(&logger, "quinn::connection", Level::Warn));
+        assert!(!writes(&logger, "aggregators", Level::Info));
+    }
+
+    #[test]
+    fn a_record_is_one_harmless_line() {
+        let written = |message: &str| {
+            let arguments = format_args!("{message}");
+            let mut record = Record::builder();
+            line(&record.level(Level::Warn).target("aggregator::x").args(arguments).build())
+        };
+        assert_eq!(
+            written("a\nb\u{1b}[31m"),
+            "podledger-aggregator: WARN x: a\\nb\\u{1b}[31m\n"
+        );
+        let long = written(&"é".repeat(MOST_BYTES));
+        assert!(long.len() < MOST_BYTES + 10 && long.ends_with("…\n"));
+    }
+}

@@ -1,0 +1,134 @@
+//! What URLs mean, and what a directory keeps.
+
+use futures_util::TryStreamExt as _;
+use object_store::{Error, ObjectStoreExt as _, PutMode, PutPayload};
+
+use super::*;
+
+fn nothing() -> [(String, String); 0] {
+    []
+}
+
+#[test]
+fn urls_of_stores() {
+    let s3 = |bucket, prefix| StoreUrl::s3(bucket, prefix).unwrap();
+    for (text, expected) in [
+        ("s3://b/a/b", s3("b", "a/b")),
+        ("s3://b", s3("b", "")),
+        ("s3://b/p/", s3("b", "/p")),
+        ("memory:", StoreUrl::Memory),
+        ("memory:///", StoreUrl::Memory),
+        ("file:///var/x", StoreUrl::Directory("/var/x".into())),
+        ("file:///var/a%20b", StoreUrl::Directory("/var/a b".into())),
+    ] {
+        assert_eq!(StoreUrl::parse(text).unwrap(), expected, "{text}");
+    }
+    assert_eq!(s3("b", "/k8s-metrics/").to_string(), "s3://b/k8s-metrics");
+}
+
+#[test]
+fn what_is_none_is_told_without_its_secrets() {
+    for text in [
+        "",
+        "/var/x",
+        "s3:///p",
+        "s3://key:geheim@b/p",
+        "s3://b/p?secret=geheim",
+        "file://host/x",
+        "file:///",
+        "gs://b/p",
+    ] {
+        let error = StoreUrl::parse(text).unwrap_err().to_string();
+        assert!(error.contains("s3://bucket/prefix"), "{text}: {error}");
+        assert!(!error.contains("geheim"));
+    }
+    assert!(StoreUrl::s3("a/b", "").is_err());
+}
+
+#[test]
+fn s3_takes_the_older_system_s_variables() {
+    let environment = [
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", "http://localhost:9000"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "geheim"),
+        ("AWS_TIMEOUT", "1h"),
+        ("BUCKET", "another"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let builder = s3("b", environment.clone());
+    let value = |key: &str| builder.get_config_value(&key.parse().unwrap());
+    assert_eq!(value("aws_region").as_deref(), Some("eu-west-1"));
+    assert_eq!(value("aws_bucket").as_deref(), Some("b"));
+    assert_eq!(value("aws_access_key_id").as_deref(), Some("id"));
+    assert_eq!(value("aws_allow_http").as_deref(), Some("true"));
+    assert_eq!(value("aws_conditional_put").as_deref(), Some("etag"));
+    let timeout = value("timeout").unwrap();
+    assert!(timeout.starts_with("30"), "{timeout}");
+    let (store, prefix) = StoreUrl::s3("b", "p").unwrap().open(environment).unwrap();
+    assert_eq!(prefix.as_ref(), "p");
+    assert!(!format!("{store:?}").contains("geheim"));
+}
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let number: u64 = rand::random();
+        Self(std::env::temp_dir().join(format!("podledger-{name}-{number:x}")))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[tokio::test]
+async fn a_directory_takes_a_name_once() {
+    let place = Place::new("once");
+    let url = Url::from_file_path(place.0.join("new/one")).unwrap();
+    let url = StoreUrl::parse(url.as_str()).unwrap();
+    let (store, prefix) = url.open(nothing()).unwrap();
+    let path = prefix.join("table").join("_delta_log").join("0.json");
+    let create = || PutMode::Create.into();
+    let payload = PutPayload::from_iter(["ab", "c"].map(bytes::Bytes::from));
+    store.put_opts(&path, payload, create()).await.unwrap();
+    let again = store.put_opts(&path, "other".into(), create()).await;
+    assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+    let read = store.get(&path).await.unwrap().bytes().await.unwrap();
+    assert_eq!(read, "abc");
+    store.put(&path, "new".into()).await.unwrap();
+    let read = store.get(&path).await.unwrap().bytes().await.unwrap();
+    assert_eq!(read, "new");
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(listed.len(), 1, "nothing is left over: {listed:?}");
+    let names = std::fs::read_dir(place.0.join("new/one/table/_delta_log")).unwrap();
+    assert_eq!(names.count(), 1);
+    store.delete(&path).await.unwrap();
+    assert!(store.get(&path).await.is_err());
+}
+
+#[tokio::test]
+async fn of_many_writers_of_one_name_one_wins() {
+    let place = Place::new("race");
+    let (store, _) = StoreUrl::Directory(place.0.clone()).open(nothing()).unwrap();
+    let path = Path::from("d/7.json");
+    let puts = (0..32).map(|number: u32| {
+        let store = Arc::clone(&store);
+        let path = path.clone();
+        tokio::spawn(async move {
+            let text = number.to_string().into();
+            let options = PutMode::Create.into();
+            store.put_opts(&path, text, options).await.map(|_| number)
+        })
+    });
+    let mut winners = Vec::new();
+    for put in puts.collect::<Vec<_>>() {
+        winners.extend(put.await.unwrap());
+    }
+    assert_eq!(winners.len(), 1);
+    let read = store.get(&path).await.unwrap().bytes().await.unwrap();
+    assert_eq!(read, winners[0].to_string());
+}

@@ -1,0 +1,22 @@
+//! The simulation: agents, aggregators, the network between them and the store in one process, with
+//! every chance drawn from a seed. It runs the product's own code, lets everything fail that can fail,
+//! and counts at the end whether each unit of usage is in the tables once.
+
+mod aggregator;
+pub mod check;
+mod disasters;
+pub mod life;
+mod lines;
+mod network;
+mod node;
+pub mod os;
+pub mod profile;
+pub mod random;
+pub mod run;
+mod stand_in;
+pub mod store;
+#[cfg(test)]
+mod symbols;
+pub mod trace;
+mod truth;
+pub mod world;

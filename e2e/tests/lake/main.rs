@@ -1,0 +1,7 @@
+//! The tables as others see them: what delta-rs does that the commit must not rest on, and what it and
+//! other readers find in tables that the aggregator wrote.
+
+mod facts;
+mod place;
+mod read_back;
+mod world;

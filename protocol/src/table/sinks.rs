@@ -1,0 +1,115 @@
+//! Rows while they are turned into columns.
+
+use std::collections::HashMap;
+
+use crate::Timestamp;
+
+/// One column so far. Texts and lists are numbers in [`Interned`], booleans 0 and 1.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sink {
+    /// Whether each row has a value.
+    pub(crate) present: Vec<bool>,
+    /// Values that are no doubles.
+    pub(crate) longs: Vec<i64>,
+    /// Values that are.
+    pub(crate) doubles: Vec<f64>,
+}
+
+/// Every text and every list of a batch once, numbered in the order in which they first came.
+#[derive(Debug, Default)]
+pub(crate) struct Interned {
+    numbers: HashMap<Box<str>, i64>,
+    lists: HashMap<Box<[String]>, i64>,
+    /// The texts.
+    pub(crate) texts: Vec<Box<str>>,
+    /// Numbers of each list's texts.
+    pub(crate) items: Vec<Vec<i64>>,
+}
+
+impl Interned {
+    fn text(&mut self, text: &str) -> i64 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = count(self.texts.len());
+        self.texts.push(text.into());
+        self.numbers.insert(text.into(), number);
+        number
+    }
+
+    fn list(&mut self, list: &[String]) -> i64 {
+        if let Some(number) = self.lists.get(list) {
+            return *number;
+        }
+        let items = list.iter().map(|text| self.text(text)).collect();
+        let number = count(self.items.len());
+        self.items.push(items);
+        self.lists.insert(list.into(), number);
+        number
+    }
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// The sinks of a table, of which each value goes into the next one.
+pub(crate) struct Sinks<'a> {
+    columns: std::slice::IterMut<'a, Sink>,
+    interned: &'a mut Interned,
+}
+
+impl<'a> Sinks<'a> {
+    /// For one row.
+    pub(crate) fn new(columns: &'a mut [Sink], interned: &'a mut Interned) -> Self {
+        Self {
+            columns: columns.iter_mut(),
+            interned,
+        }
+    }
+
+    /// A column that the header tells.
+    pub(crate) fn skip(&mut self) {
+        self.columns.next();
+    }
+
+    /// No value in this row.
+    pub(crate) fn absent(&mut self) {
+        if let Some(sink) = self.columns.next() {
+            sink.present.push(false);
+        }
+    }
+
+    /// A number, or a boolean as 0 or 1.
+    pub(crate) fn long(&mut self, value: i64) {
+        if let Some(sink) = self.columns.next() {
+            sink.present.push(true);
+            sink.longs.push(value);
+        }
+    }
+
+    /// A point in time.
+    pub(crate) fn time(&mut self, value: Timestamp) {
+        self.long(value.unix_us);
+    }
+
+    /// A double.
+    pub(crate) fn double(&mut self, value: f64) {
+        if let Some(sink) = self.columns.next() {
+            sink.present.push(true);
+            sink.doubles.push(value);
+        }
+    }
+
+    /// A text.
+    pub(crate) fn text(&mut self, value: &str) {
+        let number = self.interned.text(value);
+        self.long(number);
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&mut self, value: &[String]) {
+        let number = self.interned.list(value);
+        self.long(number);
+    }
+}
