@@ -29,9 +29,16 @@ const CONNECTED: &str = "all are connected";
 /// Resident memory without what is mapped from files.
 fn anonymous_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.unwrap().trim().trim_end_matches(" kB");
     kib.parse::<usize>().unwrap() << 10
+}
+
+/// To standard output itself, which the parent reads.
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").unwrap();
 }
 
 #[tokio::test]
@@ -63,7 +70,10 @@ async fn a_waiting_connection_is_small() {
     // It goes on reading, so that the child can go on writing.
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let reading = tokio::task::spawn_blocking(move || {
-        let found = lines.by_ref().map_while(Result::ok).any(|line| line.contains(CONNECTED));
+        let found = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.contains(CONNECTED));
         ready.send(found).unwrap();
         lines.count()
     });
@@ -76,7 +86,9 @@ async fn a_waiting_connection_is_small() {
     reading.await.unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(open, u64::try_from(CONNECTIONS + 1).unwrap());
-    println!("{each} bytes for each of {CONNECTIONS} connections");
+    say(&format!(
+        "{each} bytes for each of {CONNECTIONS} connections"
+    ));
     assert!(each <= MOST_BYTES, "{each} bytes for each connection");
 }
 
@@ -94,7 +106,11 @@ async fn be_the_clients(address: &str) {
         for _ in 0..50 {
             let endpoint = endpoint.clone();
             connecting.spawn(async move {
-                let quic = endpoint.connect(address, "localhost").unwrap().await.unwrap();
+                let quic = endpoint
+                    .connect(address, "localhost")
+                    .unwrap()
+                    .await
+                    .unwrap();
                 let mut client = Client::Http3(h3_client(quic).await);
                 // As much as a node of 110 pods sends.
                 let answer = client.send(post(vec![1; 8 << 10])).await.unwrap();
@@ -104,7 +120,7 @@ async fn be_the_clients(address: &str) {
         }
         clients.extend(connecting.join_all().await);
     }
-    println!("{CONNECTED}");
+    say(CONNECTED);
     let waiting = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     waiting.await.unwrap().unwrap();
     drop(clients);
