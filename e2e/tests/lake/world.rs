@@ -40,14 +40,15 @@ pub(crate) async fn lake(place: &Place, settings: Settings) -> Result<Lake> {
     Ok(Lake::open(place.store(), Path::from(PREFIX), settings).await?)
 }
 
-/// What `verify` says of them.
-pub(crate) async fn verify(place: &Place) -> Result<Report> {
+/// What `verify` says of them when everything in them is old, or was written just now.
+pub(crate) async fn verify(place: &Place, is_old: bool) -> Result<Report> {
     let reading = Reading {
         store: place.store(),
         snapshots: &Tables::new(place.store(), Path::from(PREFIX)),
         rules: Rules {
-            // All of it was long ago.
-            now: Timestamp { unix_us: i64::MAX },
+            now: Timestamp {
+                unix_us: if is_old { i64::MAX } else { 0 },
+            },
             settle: Duration::from_secs(900),
         },
         memory: 64 << 20,
@@ -57,7 +58,7 @@ pub(crate) async fn verify(place: &Place) -> Result<Report> {
 }
 
 pub(crate) async fn assert_proved(place: &Place) -> Result<Report> {
-    let report = verify(place).await?;
+    let report = verify(place, true).await?;
     ensure!(report.is_proved(), "{report}");
     Ok(report)
 }
