@@ -5,14 +5,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aggregator::lake::{random::Random, settings::{Offload, Settings}};
+use aggregator::lake::{
+    random::Random,
+    settings::{Offload, Settings},
+};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use object_store::path::Path;
 
 use super::{
-    lines::Lines,
     life::{Fate, Life},
+    lines::Lines,
     network::{Network, Request},
     stand_in::Service,
     store::{Store, bucket::Bucket},
@@ -67,7 +70,8 @@ impl Place {
                     self.note(format_args!("crashes"));
                 }
             }
-            self.world.linger(20_000).await;
+            let most = self.world.draw(|random| random.magnitude(100, 30_000));
+            self.world.linger(most).await;
         }
     }
 
@@ -102,7 +106,9 @@ impl Place {
 
     /// One request; some senders hang up in the middle of it.
     async fn take(&self, service: &Service, request: Request) {
-        let polls = self.world.draw(|random| random.chance(500).then(|| random.below(8)));
+        let polls = self
+            .world
+            .draw(|random| random.chance(500).then(|| random.below(8)));
         let Request { node, body, answer } = request;
         let fate = Arc::default();
         let taken = Life::new(&self.world, &fate, polls, service.take(Some(&node), body)).await;

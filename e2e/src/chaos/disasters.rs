@@ -80,7 +80,8 @@ impl Victims {
 
     fn end_aggregator(&self) {
         let (index, fate) = self.place();
-        self.world.note(format_args!("aggregator {index} is killed"));
+        self.world
+            .note(format_args!("aggregator {index} is killed"));
         fate.end();
     }
 
@@ -88,20 +89,24 @@ impl Victims {
     fn freeze(&self) {
         let (index, fate) = self.place();
         let span = self.span();
-        self.world.note(format_args!("aggregator {index} stands still for {span:?}"));
+        self.world
+            .note(format_args!("aggregator {index} stands still for {span:?}"));
         fate.freeze(span);
     }
 
     fn cut(&self) {
         let (node, door) = (self.index(self.nodes.len()), self.index(self.places.len()));
         let span = self.span();
-        self.world.note(format_args!("node-{node} and aggregator {door} are cut off for {span:?}"));
+        self.world.note(format_args!(
+            "node-{node} and aggregator {door} are cut off for {span:?}"
+        ));
         self.network.cut(node, door, span);
     }
 
     fn unbelieve(&self) {
         let (node, span) = (self.index(self.nodes.len()), self.span());
-        self.world.note(format_args!("node-{node} is not believed for {span:?}"));
+        self.world
+            .note(format_args!("node-{node} is not believed for {span:?}"));
         self.network.unbelieve(node, span);
     }
 
@@ -136,7 +141,9 @@ impl Victims {
         let (index, fate) = if is_node { self.node() } else { self.place() };
         let skew = self.world.draw(skew);
         let who = if is_node { "node" } else { "aggregator" };
-        self.world.note(format_args!("the clock of {who} {index} is wrong by {skew} us"));
+        self.world.note(format_args!(
+            "the clock of {who} {index} is wrong by {skew} us"
+        ));
         fate.skew(skew);
     }
 }

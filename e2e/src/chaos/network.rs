@@ -121,7 +121,8 @@ impl Network {
         match protocol::decode_ack(body) {
             Ok(ack) => Reply::Answer(ack),
             Err(error) => {
-                self.world.problem(format!("an answer can't be read: {error}"));
+                self.world
+                    .problem(format!("an answer can't be read: {error}"));
                 Reply::Failed
             }
         }
@@ -162,7 +163,11 @@ impl Network {
             return Some(Reply::Refused(refusal, None));
         }
         if self.world.chance(self.world.profile.network.busy) {
-            let kinds = [RefusalKind::Busy, RefusalKind::TooMany, RefusalKind::TooSlow];
+            let kinds = [
+                RefusalKind::Busy,
+                RefusalKind::TooMany,
+                RefusalKind::TooSlow,
+            ];
             let kind = self.world.draw(|random| random.pick(&kinds).copied());
             let refusal = refusal(kind.unwrap_or(RefusalKind::Busy), "no room");
             return Some(Reply::Refused(refusal, self.retry_after()));
@@ -218,7 +223,9 @@ impl Network {
         let Some((node, body)) = old.get(usize::try_from(place).unwrap_or(0)).cloned() else {
             return;
         };
-        let door = self.world.draw(|random| random.below(self.doors.len() as u64));
+        let door = self
+            .world
+            .draw(|random| random.below(self.doors.len() as u64));
         let door = lock(&self.doors[usize::try_from(door).unwrap_or(0)]).clone();
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {

@@ -159,7 +159,9 @@ impl Stage {
     fn heal(&self) {
         self.world.heal();
         self.truth.stop();
-        self.nodes.iter().for_each(|node| node.set_mood(Mood::Works));
+        self.nodes
+            .iter()
+            .for_each(|node| node.set_mood(Mood::Works));
     }
 
     /// I9: everything gets to the tables, and out of the spools.
@@ -167,7 +169,8 @@ impl Stage {
         let end = self.world.elapsed() + DRAINED;
         while !self.is_drained() {
             if self.world.elapsed() > end {
-                self.world.problem(format!("I9: not drained {DRAINED:?} after all is well"));
+                self.world
+                    .problem(format!("I9: not drained {DRAINED:?} after all is well"));
                 return;
             }
             tokio::time::sleep(LOOK).await;

@@ -51,7 +51,9 @@ impl Content {
 
     /// As after a failed sync: nobody will write again what did not land.
     fn land(&mut self, random: &mut StdRng) {
-        let share = *[0.0, 0.1, 0.5, 0.9, 1.0].get(random.random_range(0..5)).unwrap_or(&0.5);
+        let share = *[0.0, 0.1, 0.5, 0.9, 1.0]
+            .get(random.random_range(0..5))
+            .unwrap_or(&0.5);
         let mut lengths = true;
         for operation in std::mem::take(&mut self.unsynced) {
             match operation {
@@ -72,7 +74,9 @@ impl Content {
                 Unsynced::Length(length) => self.on_disk.resize(length, 0),
                 Unsynced::Write { offset, data } => {
                     let place = self.on_disk.get_mut(offset..offset + data.len());
-                    place.into_iter().for_each(|place| place.copy_from_slice(&data));
+                    place
+                        .into_iter()
+                        .for_each(|place| place.copy_from_slice(&data));
                 }
             }
         }
@@ -127,7 +131,12 @@ impl Handle {
     ) -> io::Result<T> {
         let mut inner = self.disk.lock();
         let allowed = inner.operate(self.life, kind);
-        let Inner { random, current, fresh, .. } = &mut *inner;
+        let Inner {
+            random,
+            current,
+            fresh,
+            ..
+        } = &mut *inner;
         let mut contents = current.iter_mut().chain(fresh);
         let content = contents.find(|content| content.number == self.number);
         let content = content.ok_or(io::ErrorKind::NotFound)?;
@@ -181,7 +190,10 @@ impl StorageBackend for Handle {
                 content.unsynced.push(Unsynced::Length(end));
             }
             content.seen[from..end].copy_from_slice(data);
-            content.unsynced.push(Unsynced::Write { offset: from, data: data.to_vec() });
+            content.unsynced.push(Unsynced::Write {
+                offset: from,
+                data: data.to_vec(),
+            });
             Ok(())
         })
     }

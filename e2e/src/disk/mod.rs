@@ -68,7 +68,10 @@ impl Disk {
         let mut inner = self.lock();
         inner.life += 1;
         inner.fresh = None;
-        Box::new(Used { disk: self.clone(), life: inner.life })
+        Box::new(Used {
+            disk: self.clone(),
+            life: inner.life,
+        })
     }
 
     /// What the next operations meet.
@@ -92,7 +95,9 @@ impl Disk {
         let mut inner = self.lock();
         inner.mood = Mood::Dies(0);
         inner.fresh = None;
-        let Inner { random, current, .. } = &mut *inner;
+        let Inner {
+            random, current, ..
+        } = &mut *inner;
         if let Some(current) = current {
             current.lose_power(random);
         }
@@ -108,7 +113,9 @@ impl Disk {
     /// Some bits of what is in use flip.
     pub fn rot(&self, bits: usize) {
         let mut inner = self.lock();
-        let Inner { random, current, .. } = &mut *inner;
+        let Inner {
+            random, current, ..
+        } = &mut *inner;
         if let Some(current) = current {
             for _ in 0..bits {
                 current.flip(random);
@@ -133,7 +140,10 @@ impl Disk {
 
 impl fmt::Debug for Disk {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Disk").field("mood", &self.lock().mood).finish_non_exhaustive()
+        formatter
+            .debug_struct("Disk")
+            .field("mood", &self.lock().mood)
+            .finish_non_exhaustive()
     }
 }
 

@@ -78,8 +78,14 @@ impl Life {
         }
         assert_eq!(state, self.truth.state);
         // What was deleted may be there again, but only what is in order before the rest.
-        let there: Vec<_> = found.iter().filter(|kept| self.truth.batches.contains(kept)).collect();
-        assert!(there.into_iter().eq(&self.truth.batches), "something is missing, or was changed");
+        let there: Vec<_> = found
+            .iter()
+            .filter(|kept| self.truth.batches.contains(kept))
+            .collect();
+        assert!(
+            there.into_iter().eq(&self.truth.batches),
+            "something is missing, or was changed"
+        );
         self.truth.batches = found;
     }
 
@@ -105,7 +111,11 @@ impl Life {
             let frame: Bytes = self.random.random_iter::<u8>().take(len).collect();
             truth.batches.push((self.epoch, seq, frame.clone()));
             truth.last = Some((self.epoch, seq));
-            entries.push(Entry { header: self.header(seq), rows: Counts::default(), frame });
+            entries.push(Entry {
+                header: self.header(seq),
+                rows: Counts::default(),
+                frame,
+            });
         }
         let len = self.random.random_range(16..20_000);
         let state: Vec<u8> = self.random.random_iter().take(len).collect();
@@ -132,10 +142,14 @@ impl Life {
 
     fn commit(&mut self, spool: &mut Spool) {
         let waiting = spool.waiting();
-        let Some(oldest) = waiting.first() else { return };
+        let Some(oldest) = waiting.first() else {
+            return;
+        };
         let seq = self.random.random_range(oldest.first..=oldest.last);
         spool.committed(oldest.epoch, seq).unwrap();
-        self.truth.batches.retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
+        self.truth
+            .batches
+            .retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
         assert_eq!(contents(spool), self.truth.batches);
     }
 }
@@ -143,9 +157,14 @@ impl Life {
 fn contents(spool: &Spool) -> Vec<Kept> {
     let mut batches = Vec::new();
     for waiting in spool.waiting() {
-        let read = spool.read(waiting.epoch, waiting.first, usize::MAX).unwrap();
+        let read = spool
+            .read(waiting.epoch, waiting.first, usize::MAX)
+            .unwrap();
         assert_eq!(read.last().map(|(seq, _)| *seq), Some(waiting.last));
-        batches.extend(read.into_iter().map(|(seq, frame)| (waiting.epoch, seq, frame)));
+        batches.extend(
+            read.into_iter()
+                .map(|(seq, frame)| (waiting.epoch, seq, frame)),
+        );
     }
     batches
 }
@@ -254,7 +273,13 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         lost += 1;
         assert_eq!(life.disk.put_aside(), 1);
         life.truth = Truth::default();
-        assert_eq!(life.begin(&mut spool), Beginning { next_seq: 2, previous: None });
+        assert_eq!(
+            life.begin(&mut spool),
+            Beginning {
+                next_seq: 2,
+                previous: None
+            }
+        );
         let (_, _, gap) = contents(&spool).remove(0);
         life.truth.batches = vec![(life.epoch, 1, gap)];
         assert!(life.keep(&mut spool));

@@ -113,7 +113,10 @@ fn report(args: &Args, sum: &mut Sum) -> ExitCode {
         duplicated,
         ..
     } = sum;
-    println!("{} seeds, {crashes} crashes, {lost} lost, {duplicated} duplicated", args.seeds);
+    println!(
+        "{} seeds, {crashes} crashes, {lost} lost, {duplicated} duplicated",
+        args.seeds
+    );
     match sum.bad.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

@@ -40,7 +40,9 @@ impl Judge {
             let expected = Self::expected(&content, table);
             if rows.count != expected {
                 let (count, key) = (rows.count, show(key));
-                self.problem(format!("I1: {name} has {count} rows of {key}, not {expected}"));
+                self.problem(format!(
+                    "I1: {name} has {count} rows of {key}, not {expected}"
+                ));
             }
             let is_gap = rows.ledger.as_ref().is_some_and(|ledger| ledger.is_gap);
             let units = i64::try_from(size(content.units)).unwrap_or(i64::MAX);
@@ -68,11 +70,15 @@ impl Judge {
             let mark = marks.get(sender).copied().unwrap_or_default();
             if mark < *seq {
                 let name = table.name();
-                self.problem(format!("I4: {name} has {sender:?} {seq}, its watermark {mark}"));
+                self.problem(format!(
+                    "I4: {name} has {sender:?} {seq}, its watermark {mark}"
+                ));
             }
         }
         if table == Table::Reconcile && marks != highest {
-            self.problem(format!("I4: the ledger's watermark is {marks:?}, not {highest:?}"));
+            self.problem(format!(
+                "I4: the ledger's watermark is {marks:?}, not {highest:?}"
+            ));
         }
         Ok(())
     }
@@ -101,7 +107,9 @@ impl Judge {
                 let count = found.map_or(0, |rows| rows.count);
                 if count != said {
                     let (name, key) = (table.name(), show(key));
-                    self.problem(format!("I5: {name} has {count} rows of {key}, the ledger says {said}"));
+                    self.problem(format!(
+                        "I5: {name} has {count} rows of {key}, the ledger says {said}"
+                    ));
                 }
             }
         }
@@ -116,7 +124,9 @@ impl Judge {
                 let sender = (Truth::name(node), epoch.to_string());
                 let has = highest.get(&sender).copied().unwrap_or_default();
                 if has < seq {
-                    self.problem(format!("I2: {sender:?} deleted {seq}, the ledger has {has}"));
+                    self.problem(format!(
+                        "I2: {sender:?} deleted {seq}, the ledger has {has}"
+                    ));
                 }
             }
         }

@@ -22,8 +22,13 @@ impl Judge {
             }
             if let (Some(key), Some(told)) = (first, told) {
                 let from = before.map_or(0, |(place, _)| place + 1);
-                let was_lost = known.losses.iter().any(|loss| (from..=place).contains(&loss.epochs));
-                let expected = before.filter(|_| !was_lost).map(|(_, epoch)| epoch.to_string());
+                let was_lost = known
+                    .losses
+                    .iter()
+                    .any(|loss| (from..=place).contains(&loss.epochs));
+                let expected = before
+                    .filter(|_| !was_lost)
+                    .map(|(_, epoch)| epoch.to_string());
                 let previous = told.previous.as_ref().map(|(epoch, _)| epoch.clone());
                 if previous != expected {
                     let key = show(key);
@@ -32,8 +37,13 @@ impl Judge {
                     ));
                 }
                 if let Some((epoch, last)) = &told.previous {
-                    let highest = epochs.get(epoch.as_str()).map_or(0, |(_, highest)| *highest);
-                    let is_vanished = known.vanished.keys().any(|name| name.epoch.to_string() == *epoch);
+                    let highest = epochs
+                        .get(epoch.as_str())
+                        .map_or(0, |(_, highest)| *highest);
+                    let is_vanished = known
+                        .vanished
+                        .keys()
+                        .any(|name| name.epoch.to_string() == *epoch);
                     if highest > *last || (highest < *last && !is_vanished) {
                         let key = show(key);
                         self.world.problem(format!(

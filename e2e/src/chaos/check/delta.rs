@@ -269,11 +269,15 @@ fn ledger(batch: &RecordBatch, row: usize) -> Result<Ledger, Wrong> {
 }
 
 fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, Wrong> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let column = batch
+        .column_by_name(name)
+        .and_then(|column| column.as_string_opt::<i32>());
     column.ok_or_else(|| Wrong(format!("the column {name} is no text")))
 }
 
 fn longs<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int64Array, Wrong> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt());
+    let column = batch
+        .column_by_name(name)
+        .and_then(|column| column.as_primitive_opt());
     column.ok_or_else(|| Wrong(format!("the column {name} is no number")))
 }

@@ -26,7 +26,9 @@ impl Judge {
     /// Rows of one table beside what the ledger says.
     fn count_rows(&self, table: Table, verdict: &mut Verdict) {
         for (key, rows) in &self.tables[table as usize].rows {
-            let expected = self.content(key).map_or(0, |content| Self::expected(&content, table));
+            let expected = self
+                .content(key)
+                .map_or(0, |content| Self::expected(&content, table));
             verdict.duplicated += rows.count.saturating_sub(expected);
         }
         for (key, row) in &self.ledger().rows {
@@ -50,7 +52,8 @@ impl Judge {
                 seq: name.seq,
             };
             if !self.ledger().rows.contains_key(&key) {
-                self.world.problem(format!("{} is not in the ledger", show(&key)));
+                self.world
+                    .problem(format!("{} is not in the ledger", show(&key)));
                 lost += content.rows.total() + 1;
             }
         }
@@ -69,7 +72,8 @@ impl Judge {
             if let [first, second] = pair
                 && second.0 < first.1
             {
-                self.world.problem(format!("I8: {name} tells {first:?} and {second:?}"));
+                self.world
+                    .problem(format!("I8: {name} tells {first:?} and {second:?}"));
                 verdict.duplicated += 1;
             }
         }
@@ -78,14 +82,17 @@ impl Judge {
         let mut told = 0;
         for span in spans {
             if span.0 > told {
-                self.world.problem(format!("I8: {name} tells nothing of {told} to {}", span.0));
+                self.world
+                    .problem(format!("I8: {name} tells nothing of {told} to {}", span.0));
                 verdict.lost += 1;
             }
             told = told.max(span.1);
         }
         let counter = self.truth.counter(node);
         if told < counter {
-            self.world.problem(format!("I8: {name} tells nothing of {told} to {counter}, the end"));
+            self.world.problem(format!(
+                "I8: {name} tells nothing of {told} to {counter}, the end"
+            ));
             verdict.lost += 1;
         }
     }

@@ -95,7 +95,9 @@ fn slice(bytes: &Bytes, at: &mut usize, end: usize) -> Result<Bytes, Wrong> {
 fn varint(bytes: &Bytes, at: &mut usize) -> Result<u64, Wrong> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
-        let byte = bytes.get(*at).ok_or_else(|| Wrong("a number that is cut off".to_owned()))?;
+        let byte = bytes
+            .get(*at)
+            .ok_or_else(|| Wrong("a number that is cut off".to_owned()))?;
         *at += 1;
         number |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {

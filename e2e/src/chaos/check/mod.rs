@@ -40,14 +40,21 @@ pub struct Judge {
 
 impl Judge {
     /// Of tables below a folder.
-    pub fn new(world: &Arc<World>, bucket: &Arc<Bucket>, truth: &Arc<Truth>, prefix: &Path) -> Self {
+    pub fn new(
+        world: &Arc<World>,
+        bucket: &Arc<Bucket>,
+        truth: &Arc<Truth>,
+        prefix: &Path,
+    ) -> Self {
         let tables = Table::ALL.iter();
         Self {
             world: Arc::clone(world),
             bucket: Arc::clone(bucket),
             truth: Arc::clone(truth),
             prefix: prefix.clone(),
-            tables: tables.map(|table| delta::Table::new(prefix, table.name())).collect(),
+            tables: tables
+                .map(|table| delta::Table::new(prefix, table.name()))
+                .collect(),
         }
     }
 
@@ -66,7 +73,9 @@ impl Judge {
 
     fn update(&mut self) -> Result<(), Wrong> {
         // Nobody writes meanwhile, so that any order gives one moment.
-        self.tables.iter_mut().try_for_each(|table| table.read(&self.bucket))
+        self.tables
+            .iter_mut()
+            .try_for_each(|table| table.read(&self.bucket))
     }
 
     fn ledger(&self) -> &delta::Table {
@@ -82,7 +91,10 @@ impl Judge {
         };
         let node = (0..self.truth.nodes()).find(|node| Truth::name(*node) == key.node)?;
         self.truth.with(node, |node| {
-            node.kept.get(&name).or_else(|| node.vanished.get(&name)).copied()
+            node.kept
+                .get(&name)
+                .or_else(|| node.vanished.get(&name))
+                .copied()
         })
     }
 

@@ -55,15 +55,21 @@ impl Keeper {
     /// From where units are counted: without a state, from now on.
     fn resumed(&self, state: Option<&[u8]>) -> u64 {
         let stored = state.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)));
+        if let Some(state) = stored {
+            self.node.known(|node| node.resolve(state));
+        }
         stored.unwrap_or_else(|| {
             let now = self.node.truth.counter(self.node.index);
             let is_allowed = self.node.known(|node| {
                 node.excused.push((node.told, now));
+                node.told = now;
                 node.may_be_stateless
             });
             if !is_allowed {
                 let name = &self.node.name;
-                self.node.world.problem(format!("the spool of {name} forgot its state"));
+                self.node
+                    .world
+                    .problem(format!("the spool of {name} forgot its state"));
             }
             now
         })
@@ -83,7 +89,9 @@ impl Keeper {
         let header = self.header(1, (now, now));
         let Beginning { next_seq, previous } = self.spool.borrow_mut().begin(&header)?;
         (self.next_seq, self.previous) = (next_seq, previous);
-        self.node.note(format_args!("begins {epoch} at {next_seq}, after {previous:?}"));
+        self.node.note(format_args!(
+            "begins {epoch} at {next_seq}, after {previous:?}"
+        ));
         self.node.known(|node| {
             if next_seq > 1 {
                 node.lose();
@@ -130,8 +138,11 @@ impl Keeper {
         let units = (self.baseline, node.truth.counter(node.index));
         if units.0 < units.1 {
             let end = self.now();
-            let start = end.plus_us(-i64::try_from(node.world.profile.window_ms).unwrap_or(0) * 1_000);
-            let window = node.world.draw(|random| Window::new(random, units, (start, end)));
+            let start =
+                end.plus_us(-i64::try_from(node.world.profile.window_ms).unwrap_or(0) * 1_000);
+            let window = node
+                .world
+                .draw(|random| Window::new(random, units, (start, end)));
             self.waiting.push_back(window);
             self.baseline = units.1;
         }
@@ -146,21 +157,40 @@ impl Keeper {
     fn save_memory(&mut self) {
         let whole = self.waiting.iter().filter(|window| !window.rows.is_empty());
         if whole.count() > MOST_WAITING
-            && let Some(oldest) = self.waiting.iter_mut().find(|window| !window.rows.is_empty())
+            && let Some(oldest) = self
+                .waiting
+                .iter_mut()
+                .find(|window| !window.rows.is_empty())
         {
             oldest.rows.clear();
         }
     }
 
     fn keep(&mut self) {
-        let entries: Vec<_> = (self.next_seq..).zip(&self.waiting).map(|(seq, window)| self.entry(seq, window)).collect();
-        let kept = self.spool.borrow_mut().keep(&entries, Some(&self.baseline.to_le_bytes()));
+        let seqs = self.next_seq..;
+        let entries = seqs.zip(&self.waiting);
+        let entries: Vec<_> = entries
+            .map(|(seq, window)| self.entry(seq, window))
+            .collect();
+        let kept = self
+            .spool
+            .borrow_mut()
+            .keep(&entries, Some(&self.baseline.to_le_bytes()));
         match kept {
             Ok(()) => self.kept(),
             Err(error) => {
                 self.node.note(format_args!("can't keep: {error}"));
-                if matches!(error, SpoolError::Lost { .. }) {
-                    self.lost();
+                let contents = self.contents();
+                self.node.known(|node| node.perhaps.push(contents));
+                match error {
+                    SpoolError::Lost { .. } => self.lost(),
+                    SpoolError::Order { .. } => {
+                        let name = &self.node.name;
+                        self.node
+                            .world
+                            .problem(format!("{name} can't go on: {error}"));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -175,24 +205,30 @@ impl Keeper {
     }
 
     fn kept(&mut self) {
+        let count = self.waiting.len();
+        self.node
+            .note(format_args!("keeps {count} from {}", self.next_seq));
+        let contents = self.contents();
+        self.node.known(|node| {
+            node.perhaps.clear();
+            contents
+                .into_iter()
+                .for_each(|(name, content)| node.keep(name, content));
+        });
+        self.next_seq += count as u64;
+        self.waiting.clear();
+    }
+
+    /// Of the batches that wait in memory.
+    fn contents(&self) -> Vec<(Name, Content)> {
         let epoch = self.epoch;
         let names = (self.next_seq..).map(|seq| Name { epoch, seq });
-        self.node.note(format_args!("keeps {} from {}", self.waiting.len(), self.next_seq));
-        self.node.known(|node| {
-            for (name, window) in names.zip(&self.waiting) {
-                let content = Content {
-                    units: window.units,
-                    rows: window.counts,
-                    is_gap: window.rows.is_empty(),
-                };
-                node.kept.insert(name, content);
-                node.waiting.insert(name, window.units);
-            }
-            node.told = self.baseline;
-            node.may_be_stateless = false;
+        let contents = self.waiting.iter().map(|window| Content {
+            units: window.units,
+            rows: window.counts,
+            is_gap: window.rows.is_empty(),
         });
-        self.next_seq += self.waiting.len() as u64;
-        self.waiting.clear();
+        names.zip(contents).collect()
     }
 
     fn entry(&self, seq: u64, window: &Window) -> Entry {

@@ -67,7 +67,11 @@ impl Link {
         let reply = under_way.await;
         self.under_way = None;
         self.take(reply);
-        if self.node.world.chance(self.node.world.profile.network.wander) {
+        if self
+            .node
+            .world
+            .chance(self.node.world.profile.network.wander)
+        {
             self.wander();
         }
     }
@@ -82,7 +86,8 @@ impl Link {
             }
             Ok(Action::Idle) => tokio::time::sleep(LOOK).await,
             Err(error) => {
-                self.node.note(format_args!("can't read its spool: {error}"));
+                self.node
+                    .note(format_args!("can't read its spool: {error}"));
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -107,11 +112,16 @@ impl Link {
         let now = self.now();
         match reply {
             Reply::Answer(ack) => {
-                self.node.note(format_args!("is answered {:?}", ack.answers));
-                let effects = self.delivery.on_answer(now, &ack, &mut *self.spool.borrow_mut());
+                self.node
+                    .note(format_args!("is answered {:?}", ack.answers));
+                let effects = self
+                    .delivery
+                    .on_answer(now, &ack, &mut *self.spool.borrow_mut());
                 match effects {
                     Ok(effects) => self.apply(effects),
-                    Err(error) => self.node.note(format_args!("can't take the answer: {error}")),
+                    Err(error) => self
+                        .node
+                        .note(format_args!("can't take the answer: {error}")),
                 }
             }
             Reply::Refused(refusal, retry_after) => {
@@ -139,7 +149,9 @@ impl Link {
                 Effect::Tell(Trouble::GapRefused { .. }) => {}
                 Effect::Tell(trouble) => {
                     let name = &self.node.name;
-                    self.node.world.problem(format!("{name} is in trouble: {trouble}"));
+                    self.node
+                        .world
+                        .problem(format!("{name} is in trouble: {trouble}"));
                 }
             }
         }
@@ -150,7 +162,8 @@ impl Link {
             Ok(()) => self.node.known(|node| {
                 let deleted = node.deleted.entry(epoch).or_default();
                 *deleted = up_to.max(*deleted);
-                node.waiting.retain(|name, _| name.epoch != epoch || name.seq > up_to);
+                node.waiting
+                    .retain(|name, _| name.epoch != epoch || name.seq > up_to);
             }),
             Err(error) => self.node.note(format_args!("can't delete: {error}")),
         }
@@ -158,7 +171,8 @@ impl Link {
 
     fn give_up(&self, epoch: Epoch, seq: u64, message: &str) {
         let reason = protocol::GapReason::Refused;
-        let given_up: Result<(), SpoolError> = self.spool.borrow_mut().give_up(epoch, seq, reason, message);
+        let given_up: Result<(), SpoolError> =
+            self.spool.borrow_mut().give_up(epoch, seq, reason, message);
         match given_up {
             Ok(()) => self.node.note(format_args!("gives up {epoch} {seq}")),
             Err(error) => self.node.note(format_args!("can't give up: {error}")),

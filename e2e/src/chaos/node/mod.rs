@@ -41,7 +41,12 @@ pub struct Node {
 
 impl Node {
     /// Without an agent yet.
-    pub fn new(index: usize, world: &Arc<World>, truth: &Arc<Truth>, network: &Arc<Network>) -> Self {
+    pub fn new(
+        index: usize,
+        world: &Arc<World>,
+        truth: &Arc<Truth>,
+        network: &Arc<Network>,
+    ) -> Self {
         Self {
             index,
             name: Truth::name(index),
@@ -79,7 +84,8 @@ impl Node {
             self.note(format_args!("crashes"));
             self.known(|known| known.is_drained = false);
             self.suffer();
-            self.world.linger(20_000).await;
+            let most = self.world.draw(|random| random.magnitude(100, 30_000));
+            self.world.linger(most).await;
         }
     }
 
@@ -120,7 +126,9 @@ async fn live(node: Rc<Node>, fate: Arc<Fate>) {
     let (spool, mut keeper) = begin(&node, &fate).await;
     let mut link = Link::new(&node, &spool);
     let window = Duration::from_millis(node.world.profile.window_ms);
-    let first = node.world.draw(|random| random.between(1, node.world.profile.window_ms));
+    let first = node
+        .world
+        .draw(|random| random.between(1, node.world.profile.window_ms));
     let mut next = tokio::time::Instant::now() + Duration::from_millis(first);
     loop {
         tokio::select! {

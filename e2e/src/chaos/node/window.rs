@@ -115,11 +115,7 @@ fn event((_, end): (Timestamp, Timestamp)) -> Event {
     }
 }
 
-fn reconcile(
-    units: Span,
-    counts: &Counts,
-    (start, end): (Timestamp, Timestamp),
-) -> Reconcile {
+fn reconcile(units: Span, counts: &Counts, (start, end): (Timestamp, Timestamp)) -> Reconcile {
     Reconcile {
         timestamp: end,
         window_start: start,
