@@ -128,7 +128,13 @@ mod tests {
         let written = |message: &str| {
             let arguments = format_args!("{message}");
             let mut record = Record::builder();
-            line(&record.level(Level::Warn).target("aggregator::x").args(arguments).build())
+            line(
+                &record
+                    .level(Level::Warn)
+                    .target("aggregator::x")
+                    .args(arguments)
+                    .build(),
+            )
         };
         assert_eq!(
             written("a\nb\u{1b}[31m"),

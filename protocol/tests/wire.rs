@@ -1,97 +1,18 @@
 //! What is written is read back to the bit, and what is not as it must be is refused by name.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod same;
 mod sample;
 
 use bytes::Bytes;
 use protocol::{
-    Ack, Answer, Body, Closing, Counts, Epoch, Gap, GapReason, Header, Invalid, InvalidKind, Kind,
-    Limits, Message, PodUsage, Previous, Reconcile, Row, Table,
-    columns::{ColumnData, TableData, Values},
-    decode, decode_ack, decode_message, encode_ack, encode_gap, encode_message, encode_rows,
+    Ack, Answer, Body, Closing, Counts, Epoch, Gap, GapReason, Header, Invalid, InvalidKind,
+    Limits, Message, PodUsage, Previous, Reconcile, Row, Table, columns::TableData, decode,
+    decode_ack, decode_message, encode_ack, encode_gap, encode_message, encode_rows,
 };
+use same::assert_same;
 use sample::Node;
-use serde_json::{Value, json};
-
-/// The value of a column in a row, as the row's JSON has it.
-fn cell(data: &TableData, column: &ColumnData, row: usize) -> Value {
-    let present = column.present.as_deref();
-    if present.is_some_and(|present| !present[row]) {
-        return Value::Null;
-    }
-    let at = present.map_or(row, |present| {
-        present[..row].iter().filter(|is| **is).count()
-    });
-    let definition = &data.table.columns()[column.id as usize - 1];
-    match &column.values {
-        Values::Longs(longs) if matches!(definition.kind, Kind::Time | Kind::TimeText) => {
-            json!(protocol::Timestamp { unix_us: longs[at] })
-        }
-        Values::Longs(longs) => json!(longs[at]),
-        Values::Doubles(doubles) => json!(doubles[at]),
-        Values::Booleans(booleans) => json!(booleans[at]),
-        Values::Texts(numbers, texts) => json!(texts.get(numbers[at])),
-        Values::Lists(lengths, numbers, texts) => {
-            let start: u32 = lengths[..at].iter().sum();
-            let items = &numbers[start as usize..][..lengths[at] as usize];
-            json!(
-                items
-                    .iter()
-                    .map(|item| texts.get(*item))
-                    .collect::<Vec<_>>()
-            )
-        }
-    }
-}
-
-/// A row as its JSON has it, balances in parts.
-fn flat(row: &Row) -> Value {
-    let Value::Object(fields) = serde_json::to_value(row).unwrap() else {
-        unreachable!("a row is an object");
-    };
-    let mut flat = serde_json::Map::new();
-    for (name, value) in fields {
-        match value {
-            Value::Object(parts) => {
-                for (part, value) in parts {
-                    flat.insert(format!("{name}_{part}"), value);
-                }
-            }
-            value => drop(flat.insert(name, value)),
-        }
-    }
-    Value::Object(flat)
-}
-
-/// Every value of every column is the one that the row's JSON has under the column's name.
-fn assert_same(tables: &[TableData], rows: &[Row]) {
-    let rows: Vec<Value> = rows.iter().map(flat).collect();
-    let of = |table: Table| rows.iter().filter(move |row| row["table"] == table.name());
-    for table in Table::ALL {
-        let data = tables.iter().find(|data| data.table == table);
-        assert_eq!(
-            data.map_or(0, |data| data.rows),
-            of(table).count(),
-            "{table:?}"
-        );
-        let Some(data) = data else { continue };
-        for (at, row) in of(table).enumerate() {
-            for column in table.columns() {
-                if column.is_of_header || column.is_of_ledger {
-                    continue;
-                }
-                let sent = data.columns.iter().find(|sent| sent.id == column.id);
-                let value = sent.map_or(Value::Null, |sent| cell(data, sent, at));
-                assert_eq!(
-                    value,
-                    row[column.name],
-                    "{}.{}[{at}]",
-                    table.name(),
-                    column.name
-                );
-            }
-        }
-    }
-}
 
 fn read(header: &Header, rows: &[Row]) -> Result<Vec<TableData>, Invalid> {
     let batch = decode(&encode_rows(header, rows), &Limits::default())?;
@@ -212,13 +133,28 @@ fn messages_and_acks_come_back_as_they_were() {
     assert_eq!(decode_ack(&encode_ack(&ack)), Ok(ack));
 }
 
+type Change = fn(&mut Node);
+
+fn assert_refused(cases: &[(Change, InvalidKind, &str)]) {
+    for (change, kind, field) in cases {
+        let mut node = Node::new(7, 20);
+        change(&mut node);
+        let invalid = refused(&node);
+        assert_eq!(
+            (invalid.kind, invalid.field.as_str()),
+            (*kind, *field),
+            "{invalid}"
+        );
+    }
+}
+
 #[test]
 fn what_no_column_can_hold_is_refused_by_name() {
-    type Change = fn(&mut Node);
-    let cases: [(Change, InvalidKind, &str); 11] = [
+    let bad = InvalidKind::BadValue;
+    assert_refused(&[
         (
             |node| usage(node, 17).cpu_seconds = Some(f64::NAN),
-            InvalidKind::BadValue,
+            bad,
             "pod_usage.cpu_seconds[17]",
         ),
         (
@@ -226,49 +162,43 @@ fn what_no_column_can_hold_is_refused_by_name() {
                 usage(node, 4).cpu_peak_cores = None;
                 usage(node, 6).cpu_peak_cores = Some(f64::INFINITY);
             },
-            InvalidKind::BadValue,
+            bad,
             "pod_usage.cpu_peak_cores[6]",
         ),
         (
             |node| usage(node, 2).timestamp.unix_us = 0,
-            InvalidKind::BadValue,
+            bad,
             "pod_usage.timestamp[2]",
         ),
         (
             |node| reconcile(node).window_end.unix_us = 4_102_444_800_000_000,
-            InvalidKind::BadValue,
+            bad,
             "reconcile.window_end[0]",
         ),
+    ]);
+}
+
+#[test]
+fn a_header_that_names_no_batch_is_refused_by_name() {
+    let (bad, malformed) = (InvalidKind::BadValue, InvalidKind::Malformed);
+    assert_refused(&[
         (
             |node| node.header.window_start.unix_us = 1_577_836_800_000_000,
-            InvalidKind::BadValue,
+            bad,
             "header.window_start",
         ),
         (
             |node| node.header.window_start = node.header.window_end.plus_us(1),
-            InvalidKind::BadValue,
+            bad,
             "header.window_start",
         ),
-        (
-            |node| node.header.seq = 0,
-            InvalidKind::BadValue,
-            "header.seq",
-        ),
+        (|node| node.header.seq = 0, bad, "header.seq"),
         (
             |node| node.header.cluster = "c".repeat(254),
-            InvalidKind::BadValue,
+            bad,
             "header.cluster",
         ),
-        (
-            |node| reconcile(node).rows_pod_usage += 1,
-            InvalidKind::Malformed,
-            "reconcile.rows_pod_usage",
-        ),
-        (
-            |node| drop(node.rows.pop()),
-            InvalidKind::Malformed,
-            "reconcile",
-        ),
+        (|node| node.header.node.clear(), malformed, "header.node"),
         (
             |node| {
                 node.header.previous = Some(Previous {
@@ -276,20 +206,23 @@ fn what_no_column_can_hold_is_refused_by_name() {
                     last: 1,
                 });
             },
-            InvalidKind::Malformed,
+            malformed,
             "header.previous",
         ),
-    ];
-    for (change, kind, field) in cases {
-        let mut node = Node::new(7, 20);
-        change(&mut node);
-        let invalid = refused(&node);
-        assert_eq!(
-            (invalid.kind, invalid.field.as_str()),
-            (kind, field),
-            "{invalid}"
-        );
-    }
+    ]);
+}
+
+#[test]
+fn rows_that_reconcile_does_not_tell_are_refused() {
+    let malformed = InvalidKind::Malformed;
+    assert_refused(&[
+        (
+            |node| reconcile(node).rows_pod_usage += 1,
+            malformed,
+            "reconcile.rows_pod_usage",
+        ),
+        (|node| drop(node.rows.pop()), malformed, "reconcile"),
+    ]);
 }
 
 #[test]

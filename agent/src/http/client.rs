@@ -224,6 +224,11 @@ impl Client {
         Ok(())
     }
 
+    /// Ends the connection that it keeps.
+    pub fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     /// Where it connects to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.settings.endpoint

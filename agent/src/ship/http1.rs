@@ -35,6 +35,11 @@ impl Http1 {
         self.client.set_ca(ca_pem)
     }
 
+    /// Ends the connection, if there is one.
+    pub fn forget(&mut self) {
+        self.client.disconnect();
+    }
+
     /// Sends a message and waits for the whole answer.
     pub async fn post(&mut self, post: Post) -> Result<Answered, Failure> {
         let content_type = HeaderValue::from_static(protocol::exchange::CONTENT_TYPE);

@@ -23,6 +23,8 @@ pub(super) struct Link {
     ca_pem: Vec<u8>,
     /// What is wrong with the CA bundle while its old content serves.
     trouble: Option<ShipError>,
+    /// What was told of it last; told again only when it is another, or came back.
+    told: Option<String>,
 }
 
 impl Link {
@@ -34,6 +36,7 @@ impl Link {
             target: None,
             ca_pem: Vec::new(),
             trouble: None,
+            told: None,
             settings,
         })
     }
@@ -65,6 +68,7 @@ impl Link {
 
     /// Uses the connection of a probe from now on.
     pub fn adopt(&mut self, connection: Connection) {
+        self.http1.forget();
         self.http3.adopt(connection);
     }
 
@@ -89,22 +93,27 @@ impl Link {
                 Err(error) => Err(error.to_string()),
             }
         };
-        match (result, &self.target) {
-            (Ok(target), _) => Ok(target),
-            (Err(reason), kept) => {
-                let error = ShipError::Ca {
-                    path: self.settings.ca_file.clone(),
-                    reason,
-                };
-                match kept.clone() {
-                    // It may be half written: the next look sees the whole.
-                    Some(target) => {
-                        self.trouble = Some(error);
-                        Ok(target)
-                    }
-                    None => Err(error),
-                }
+        let reason = match result {
+            Ok(target) => {
+                self.told = None;
+                return Ok(target);
             }
+            Err(reason) => reason,
+        };
+        let is_news = self.told.as_ref() != Some(&reason);
+        let error = ShipError::Ca {
+            path: self.settings.ca_file.clone(),
+            reason: reason.clone(),
+        };
+        // It may be half written: the next look sees the whole.
+        let kept = self.target.clone();
+        match kept {
+            Some(target) => {
+                self.trouble = is_news.then_some(error);
+                self.told = Some(reason);
+                Ok(target)
+            }
+            None => Err(error),
         }
     }
 

@@ -97,19 +97,22 @@ pub async fn claim(
 }
 
 /// What a table's watermark becomes by a commit. `gaps_count` in the ledger only: a gap raised over a
-/// whole batch of the same seq, which another aggregator may hold, would make its rows vanish.
-pub fn raised(marks: &Watermark, sealed: &Sealed, gaps_count: bool) -> Watermark {
+/// whole batch of the same seq, which another aggregator may hold, would make its rows vanish. A gap's
+/// window may be of any age: its sender is alive `now`.
+pub fn raised(marks: &Watermark, sealed: &Sealed, gaps_count: bool, now: Timestamp) -> Watermark {
     let mut raised = marks.clone();
     for batch in &sealed.batches {
         if batch.gap.is_some() && !gaps_count {
             continue;
         }
-        let mark = raised.entry(batch.sender.clone()).or_insert(Mark {
-            seq: 0,
-            window_end: batch.window_end,
-        });
+        let window_end = match batch.gap {
+            Some(_) => now,
+            None => batch.window_end,
+        };
+        let new = Mark { seq: 0, window_end };
+        let mark = raised.entry(batch.sender.clone()).or_insert(new);
         mark.seq = mark.seq.max(batch.seq);
-        mark.window_end = mark.window_end.max(batch.window_end);
+        mark.window_end = mark.window_end.max(window_end);
     }
     raised
 }

@@ -24,6 +24,10 @@ pub fn encode_message(message: &Message) -> Vec<u8> {
 }
 
 /// Reads a request's body; its batches are slices of it.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the message goes on living in its batches"
+)]
 pub fn decode_message(body: Bytes, limits: &Limits) -> Result<Message, Invalid> {
     if body.len() > limits.message_bytes {
         let message = format!("{} bytes, at most {}", body.len(), limits.message_bytes);

@@ -2,27 +2,60 @@
 
 use std::cell::RefCell;
 
-use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
+use zstd::{
+    bulk::Decompressor,
+    zstd_safe::{
+        CCtx, CParameter, InBuffer, OutBuffer, compress_bound, find_frame_compressed_size,
+        get_frame_content_size, zstd_sys::ZSTD_EndDirective,
+    },
+};
 
 use super::fault::{malformed, too_large};
 use crate::Invalid;
 
 /// The library's own default: half the bytes of level 1 for names that repeat in part.
 const LEVEL: i32 = 3;
+/// What a block of its own takes at most besides its content.
+const BLOCK_BYTES: usize = 64;
 /// What a thread keeps between two batches; most batches are smaller.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// One frame with its content size and a checksum.
-pub(super) fn pack(content: &[u8]) -> Vec<u8> {
-    let packed = Compressor::new(LEVEL).and_then(|mut compressor| {
-        compressor.include_checksum(true)?;
-        compressor.include_contentsize(true)?;
-        compressor.compress(content)
-    });
+/// One frame with its content size and a checksum, a block for each part: what one part is like
+/// would spoil the other's codes.
+pub(super) fn pack(parts: &[Vec<u8>]) -> Vec<u8> {
     // Only memory can be wanting, and what allocates elsewhere ends the process then, too. An empty
     // frame is refused by everyone.
-    packed.unwrap_or_default()
+    try_pack(parts).unwrap_or_default()
+}
+
+fn try_pack(parts: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let bytes = parts.iter().map(Vec::len).sum();
+    let mut context = CCtx::try_create()?;
+    for parameter in [
+        CParameter::CompressionLevel(LEVEL),
+        CParameter::ContentSizeFlag(true),
+        CParameter::ChecksumFlag(true),
+    ] {
+        context.set_parameter(parameter).ok()?;
+    }
+    let size = u64::try_from(bytes).ok()?;
+    context.set_pledged_src_size(Some(size)).ok()?;
+    let room = compress_bound(bytes) + parts.len() * BLOCK_BYTES;
+    let mut frame = Vec::with_capacity(room);
+    let mut out = OutBuffer::around(&mut frame);
+    for (number, part) in (1..).zip(parts) {
+        let end = match number == parts.len() {
+            true => ZSTD_EndDirective::ZSTD_e_end,
+            false => ZSTD_EndDirective::ZSTD_e_flush,
+        };
+        let mut input = InBuffer::around(part);
+        let left = context.compress_stream2(&mut out, &mut input, end).ok()?;
+        // There is room for all of it, so that nothing is ever left.
+        if left > 0 {
+            return None;
+        }
+    }
+    Some(frame)
 }
 
 /// What a thread needs for unpacking: new ones for each batch would cost more than the batch.

@@ -27,11 +27,14 @@ pub(crate) struct Batch {
     /// Only of a gap.
     #[prost(message, optional, tag = "3")]
     pub(crate) gap: Option<Gap>,
-    /// What columns refer to by number.
-    #[prost(message, optional, tag = "4")]
+    /// 16 bytes for each text that is a UUID; columns refer to them by number.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) uuids: Vec<u8>,
+    /// What else columns refer to by number.
+    #[prost(message, optional, tag = "5")]
     pub(crate) texts: Option<Texts>,
     /// By their numbers.
-    #[prost(message, repeated, tag = "5")]
+    #[prost(message, repeated, tag = "6")]
     pub(crate) tables: Vec<Table>,
 }
 
@@ -76,23 +79,20 @@ pub(crate) struct Gap {
     pub(crate) rows_lost: Vec<u64>,
 }
 
-/// Every text of a batch once.
+/// Every text of a batch once, UUIDs apart.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Texts {
-    /// 16 bytes for each text that is a UUID.
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) uuids: Vec<u8>,
-    /// Bytes of each other text.
-    #[prost(uint32, repeated, tag = "2")]
+    /// Bytes of each text that is no UUID.
+    #[prost(uint32, repeated, tag = "1")]
     pub(crate) lengths: Vec<u32>,
-    /// The other texts, one after the other.
-    #[prost(bytes = "vec", tag = "3")]
+    /// Those texts, one after the other.
+    #[prost(bytes = "vec", tag = "2")]
     pub(crate) utf8: Vec<u8>,
     /// How many texts each list has.
-    #[prost(uint32, repeated, tag = "4")]
+    #[prost(uint32, repeated, tag = "3")]
     pub(crate) list_lengths: Vec<u32>,
     /// Numbers of the texts of all lists.
-    #[prost(uint32, repeated, tag = "5")]
+    #[prost(uint32, repeated, tag = "4")]
     pub(crate) items: Vec<u32>,
 }
 
@@ -132,6 +132,9 @@ pub(crate) struct Column {
     pub(crate) dividend: u32,
     #[prost(double, tag = "9")]
     pub(crate) divisor: f64,
+    /// Each value is the sum of this column of `pod_network` over the rows of the pod.
+    #[prost(uint32, tag = "10")]
+    pub(crate) sum_of: u32,
 }
 
 /// A request.

@@ -14,9 +14,7 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use h3::{
     error::Code,
-    quic::{
-        self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf,
-    },
+    quic::{self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf},
 };
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
 
@@ -227,7 +225,9 @@ impl h3_quic::RecvStream for Receiver {
             other => StreamErrorIncoming::Unknown(Box::new(other)),
         })?;
         self.meter.read(read);
-        Poll::Ready(Ok((read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))))
+        Poll::Ready(Ok(
+            (read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))
+        ))
     }
 
     fn stop_sending(&mut self, code: u64) {
@@ -245,6 +245,19 @@ pub(super) struct Sender {
     stream: quinn::SendStream,
     id: StreamId,
     writing: Option<WriteBuf<Bytes>>,
+    is_over: bool,
+}
+
+impl Drop for Sender {
+    /// What was not finished is no answer; quinn alone would finish it.
+    fn drop(&mut self) {
+        if !self.is_over {
+            drop(
+                self.stream
+                    .reset(number(Code::H3_REQUEST_CANCELLED.value())),
+            );
+        }
+    }
 }
 
 impl Sender {
@@ -253,6 +266,7 @@ impl Sender {
             id: id(stream.id())?,
             stream,
             writing: None,
+            is_over: false,
         })
     }
 }
@@ -284,11 +298,13 @@ impl h3_quic::SendStream<Bytes> for Sender {
     }
 
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.is_over = true;
         let finished = self.stream.finish();
         Poll::Ready(finished.map_err(|error| StreamErrorIncoming::Unknown(Box::new(error))))
     }
 
     fn reset(&mut self, code: u64) {
+        self.is_over = true;
         // It was reset before, or has come to its end.
         drop(self.stream.reset(number(code)));
     }

@@ -4,7 +4,6 @@
 //! A put-if-absent is tried again as well. If the answer of the first was lost, the second is told that
 //! the name is taken: so "taken" says nothing about by whom, and whoever asks has to look.
 
-mod local;
 mod pace;
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +18,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{LakeError, counters::Counters, random::Random};
 use pace::Pace;
 
-pub use local::LocalStore;
 pub use pace::Rates;
 
 /// How a store is asked again.

@@ -78,7 +78,7 @@ async fn a_long_brown_out_leaves_nothing_behind() {
     let faulty = Faulty::new(store.clone(), move |_, _| {
         asked += 1;
         let is_over = begin.elapsed() > Duration::from_secs(1_800);
-        if is_over || asked % 10 == 0 {
+        if is_over || asked.is_multiple_of(10) {
             Fault::None
         } else {
             Fault::Refused
@@ -157,7 +157,10 @@ async fn partitions_of_any_name_are_one_entry() {
         [Some("c".to_owned()), Some("prod/eu west%1".to_owned())]
     );
     assert_eq!(
-        files.values().map(|file| file.rows()).collect::<Vec<_>>(),
+        files
+            .values()
+            .map(crate::lake::log::File::rows)
+            .collect::<Vec<_>>(),
         [Some(2), Some(2)]
     );
     assert_holds(&store, &once(&[("a", 1), ("b", 1)])).await;

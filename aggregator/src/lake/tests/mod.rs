@@ -2,10 +2,10 @@
 
 mod crash;
 mod faults;
-mod faulty;
+pub(crate) mod faulty;
 mod rivals;
 mod start;
-mod world;
+pub(crate) mod world;
 
 use std::sync::Arc;
 

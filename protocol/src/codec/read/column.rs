@@ -6,6 +6,7 @@ use super::{
         reader::{Reader, Value},
         schema::Form,
     },
+    derived::{self, Sum},
     texts::Dictionary,
     values,
 };
@@ -40,6 +41,7 @@ pub(super) struct Raw<'a> {
     pub(super) doubles: &'a [u8],
     pub(super) dividend: u64,
     pub(super) divisor: f64,
+    pub(super) sum_of: u64,
 }
 
 /// A column's place, for saying where something is wrong.
@@ -83,10 +85,11 @@ impl Place<'_> {
     }
 }
 
-/// Columns read so far; a quotient waits for its dividend, whose id may be higher.
+/// Columns read so far; those that are derived wait for the others.
 pub(super) struct Columns<'a> {
     list: Vec<ColumnData>,
     quotient: Option<(usize, Raw<'a>)>,
+    sums: Vec<Sum>,
 }
 
 impl<'a> Context<'_> {
@@ -95,6 +98,7 @@ impl<'a> Context<'_> {
         Columns {
             list: Vec::with_capacity(self.table.columns().len()),
             quotient: None,
+            sums: Vec::new(),
         }
     }
 
@@ -117,13 +121,19 @@ impl<'a> Context<'_> {
             present: present.as_deref(),
             count,
         };
-        let values = if raw.dividend == 0 {
+        let values = if !derived::is_derived(&place, &raw)? {
             values::read(self, &place, &raw)?
-        } else if columns.quotient.is_none() && column.kind == crate::Kind::Double {
+        } else if raw.sum_of != 0 {
+            columns.sums.push(Sum {
+                id: raw.id,
+                of: raw.sum_of,
+            });
+            Values::Longs(Vec::new())
+        } else if columns.quotient.is_none() {
             columns.quotient = Some((columns.list.len(), raw));
             Values::Doubles(Vec::new())
         } else {
-            return Err(place.malformed("is no column for a quotient, or the second one"));
+            return Err(place.malformed("is the second quotient of its table"));
         };
         columns.list.push(ColumnData {
             id: raw.id,
@@ -133,25 +143,34 @@ impl<'a> Context<'_> {
         Ok(())
     }
 
-    /// All columns, if none is missing.
-    pub(super) fn finish(&self, columns: Columns<'_>) -> Result<Vec<ColumnData>, Invalid> {
-        let Columns { mut list, quotient } = columns;
+    /// All columns, if none is missing, and those that wait for other tables.
+    pub(super) fn finish(
+        &self,
+        columns: Columns<'_>,
+    ) -> Result<(Vec<ColumnData>, Vec<Sum>), Invalid> {
+        let Columns {
+            mut list,
+            quotient,
+            sums,
+        } = columns;
         if let Some((at, raw)) = quotient {
             let column = self.definition(raw.id)?;
-            list[at].values = Values::Doubles(values::quotient(self, column, &raw, (at, &list))?);
+            list[at].values = Values::Doubles(derived::quotient(self, column, &raw, (at, &list))?);
         }
+        let mut sent = list.iter();
+        let mut next = sent.next();
         for column in self.table.columns() {
-            if column.is_nullable || column.is_of_header {
-                continue;
+            let found = next.filter(|sent| sent.id == column.id);
+            if found.is_some() {
+                next = sent.next();
             }
-            let found = list.binary_search_by_key(&column.id, |column| column.id);
-            let found = found.ok().and_then(|at| list.get(at));
-            if found.is_none_or(|found| found.present.is_some()) {
+            let is_whole = found.is_some_and(|sent| sent.present.is_none());
+            if !is_whole && !column.is_nullable && !column.is_of_header {
                 let field = format!("{}.{}", self.table.name(), column.name);
                 return Err(malformed(field, "is absent, though it never may be"));
             }
         }
-        Ok(list)
+        Ok((list, sums))
     }
 
     fn raw(&self, bytes: &'a [u8]) -> Result<Raw<'a>, Invalid> {
@@ -166,6 +185,7 @@ impl<'a> Context<'_> {
             doubles: &[],
             dividend: 0,
             divisor: 0.0,
+            sum_of: 0,
         };
         let mut reader = Reader::new(name, bytes);
         while let Some((number, value)) = reader.next_once()? {
@@ -181,6 +201,7 @@ impl<'a> Context<'_> {
                 (7, Value::Bytes(bytes)) => raw.doubles = bytes,
                 (8, Value::Number(dividend)) => raw.dividend = dividend,
                 (9, Value::Fixed(bits)) => raw.divisor = f64::from_bits(bits),
+                (10, Value::Number(sum_of)) => raw.sum_of = sum_of,
                 _ => return reader.unknown(number),
             }
         }

@@ -2,6 +2,7 @@
 
 mod check;
 mod column;
+mod derived;
 mod header;
 mod numbers;
 mod table;
@@ -31,8 +32,9 @@ pub(super) fn batch(content: &[u8], limits: &Limits) -> Result<Batch, Invalid> {
             (3, Value::Bytes(bytes)) if gap.is_none() => {
                 gap = Some(header::gap(bytes, limits)?);
             }
-            (4, Value::Bytes(bytes)) => tables.texts(bytes)?,
-            (5, Value::Bytes(bytes)) => tables.add(bytes)?,
+            (4, Value::Bytes(bytes)) => tables.uuids(bytes)?,
+            (5, Value::Bytes(bytes)) => tables.texts(bytes)?,
+            (6, Value::Bytes(bytes)) => tables.add(bytes)?,
             _ => return reader.unknown(number),
         }
     }

@@ -7,6 +7,7 @@ use super::{
     },
     check,
     column::Context,
+    derived::{self, Sum},
     texts::Dictionary,
 };
 use crate::{Invalid, Limits, Table, Timestamp, columns::TableData};
@@ -15,7 +16,9 @@ use crate::{Invalid, Limits, Table, Timestamp, columns::TableData};
 pub(super) struct Tables<'a> {
     limits: &'a Limits,
     window_end: Timestamp,
+    uuids: &'a [u8],
     dictionary: Option<Dictionary>,
+    sums: Vec<Sum>,
     tables: Vec<TableData>,
     rows: usize,
     /// What texts may still take when written out.
@@ -28,7 +31,9 @@ impl<'a> Tables<'a> {
         Self {
             limits,
             window_end,
+            uuids: &[],
             dictionary: None,
+            sums: Vec::new(),
             tables: Vec::new(),
             rows: 0,
             written_bytes: limits.written_bytes,
@@ -37,7 +42,16 @@ impl<'a> Tables<'a> {
 
     /// Neither texts nor tables were read.
     pub(super) const fn is_empty(&self) -> bool {
-        self.dictionary.is_none() && self.tables.is_empty()
+        self.uuids.is_empty() && self.dictionary.is_none() && self.tables.is_empty()
+    }
+
+    /// Takes the UUIDs, which come before the texts.
+    pub(super) fn uuids(&mut self, bytes: &'a [u8]) -> Result<(), Invalid> {
+        if !self.uuids.is_empty() {
+            return Err(malformed("uuids", "come twice"));
+        }
+        self.uuids = bytes;
+        Ok(())
     }
 
     /// Reads the texts, which come before the tables.
@@ -45,7 +59,7 @@ impl<'a> Tables<'a> {
         if self.dictionary.is_some() {
             return Err(malformed("texts", "come twice"));
         }
-        self.dictionary = Some(Dictionary::read(bytes, self.limits)?);
+        self.dictionary = Some(Dictionary::read(self.uuids, bytes, self.limits)?);
         Ok(())
     }
 
@@ -63,7 +77,10 @@ impl<'a> Tables<'a> {
             return Err(malformed(table.name(), "its number of rows is absent"));
         };
         let rows = self.rows_of(table, rows)?;
-        let dictionary = self.dictionary.get_or_insert_default();
+        let dictionary = match &mut self.dictionary {
+            Some(dictionary) => dictionary,
+            none => none.insert(Dictionary::read(self.uuids, &[], self.limits)?),
+        };
         let mut context = Context {
             table,
             rows,
@@ -78,7 +95,8 @@ impl<'a> Tables<'a> {
                 _ => return reader.unknown(number),
             }
         }
-        let columns = context.finish(columns)?;
+        let (columns, sums) = context.finish(columns)?;
+        self.sums.extend(sums);
         self.written_bytes = context.written_bytes;
         self.tables.push(TableData {
             table,
@@ -108,7 +126,8 @@ impl<'a> Tables<'a> {
     }
 
     /// All of them, if `reconcile` agrees.
-    pub(super) fn finish(self) -> Result<Vec<TableData>, Invalid> {
+    pub(super) fn finish(mut self) -> Result<Vec<TableData>, Invalid> {
+        derived::sums(&mut self.tables, &self.sums)?;
         check::balance(&self.tables)?;
         Ok(self.tables)
     }

@@ -38,23 +38,16 @@ impl Dictionary {
         Some((items, *self.written.get(number)?))
     }
 
-    /// Reads and checks it.
-    pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Invalid> {
+    /// Reads and checks it. UUIDs have the first numbers.
+    pub(super) fn read(uuids: &[u8], bytes: &[u8], limits: &Limits) -> Result<Self, Invalid> {
         let mut reader = Reader::new("texts", bytes);
-        let [
-            mut uuids,
-            mut lengths,
-            mut utf8,
-            mut list_lengths,
-            mut items,
-        ]: [&[u8]; 5] = [&[]; 5];
+        let [mut lengths, mut utf8, mut list_lengths, mut items]: [&[u8]; 4] = [&[]; 4];
         while let Some((number, value)) = reader.next_once()? {
             match (number, value) {
-                (1, Value::Bytes(bytes)) => uuids = bytes,
-                (2, Value::Bytes(bytes)) => lengths = bytes,
-                (3, Value::Bytes(bytes)) => utf8 = bytes,
-                (4, Value::Bytes(bytes)) => list_lengths = bytes,
-                (5, Value::Bytes(bytes)) => items = bytes,
+                (1, Value::Bytes(bytes)) => lengths = bytes,
+                (2, Value::Bytes(bytes)) => utf8 = bytes,
+                (3, Value::Bytes(bytes)) => list_lengths = bytes,
+                (4, Value::Bytes(bytes)) => items = bytes,
                 _ => return reader.unknown(number),
             }
         }
@@ -100,7 +93,7 @@ impl Dictionary {
 fn texts(uuids: &[u8], mut lengths: &[u8], utf8: &[u8], limits: &Limits) -> Result<Texts, Invalid> {
     let (uuids, rest) = uuids.as_chunks::<16>();
     if !rest.is_empty() {
-        return Err(malformed("texts.uuids", "are not of 16 bytes each"));
+        return Err(malformed("uuids", "are not of 16 bytes each"));
     }
     // Each length takes a byte or more.
     bounded(
@@ -147,9 +140,7 @@ fn push_uuid(all: &mut String, uuid: &[u8; 16]) {
         text[at + 1] = DIGITS[usize::from(byte & 15)];
         at += 2;
     }
-    for chunk in text.utf8_chunks() {
-        all.push_str(chunk.valid());
-    }
+    all.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
 fn end(length: usize) -> Result<u32, Invalid> {

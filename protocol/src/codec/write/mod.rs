@@ -1,6 +1,7 @@
 //! Makes a batch of rows. What is smallest is tried out for each column.
 
 mod columns;
+mod derived;
 mod numbers;
 mod texts;
 
@@ -41,8 +42,8 @@ fn add<R: Record>(collected: &mut [Collected; 5], row: &R, interned: &mut Intern
     row.put(&mut Sinks::new(&mut collected.sinks, interned));
 }
 
-/// The batch of these rows.
-pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<u8> {
+/// The batch of these rows, in parts that have little in common: letters, random bits, numbers.
+pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<Vec<u8>> {
     let mut interned = Interned::default();
     let mut collected = Table::ALL.map(Collected::new);
     for row in rows {
@@ -54,26 +55,41 @@ pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<u8> {
             Row::Reconcile(row) => add(&mut collected, row, &mut interned),
         }
     }
-    let texts = texts::renumber(interned, &mut collected);
-    let base_us = header.window_end.unix_us;
+    let (uuids, texts) = texts::renumber(&interned, &mut collected);
+    let part = |part: &schema::Batch| part.encode_to_vec();
+    vec![
+        part(&schema::Batch {
+            version: VERSION,
+            header: Some(self::header(header)),
+            ..schema::Batch::default()
+        }),
+        part(&schema::Batch {
+            uuids,
+            ..schema::Batch::default()
+        }),
+        part(&schema::Batch {
+            texts: Some(texts),
+            ..schema::Batch::default()
+        }),
+        part(&schema::Batch {
+            tables: tables(&collected, header.window_end.unix_us),
+            ..schema::Batch::default()
+        }),
+    ]
+}
+
+fn tables(all: &[Collected], base_us: i64) -> Vec<schema::Table> {
     let table = |collected: &Collected| schema::Table {
         table: collected.table as u32,
         rows: number(collected.rows),
-        columns: columns::of(collected, base_us),
+        columns: columns::of(collected.table, all, base_us),
     };
-    let filled = collected.iter().filter(|collected| collected.rows > 0);
-    let batch = schema::Batch {
-        version: VERSION,
-        header: Some(self::header(header)),
-        gap: None,
-        texts: Some(texts),
-        tables: filled.map(table).collect(),
-    };
-    batch.encode_to_vec()
+    let filled = all.iter().filter(|collected| collected.rows > 0);
+    filled.map(table).collect()
 }
 
 /// The batch that stands in the place of one that is gone.
-pub(super) fn gap(header: &Header, gap: &Gap) -> Vec<u8> {
+pub(super) fn gap(header: &Header, gap: &Gap) -> Vec<Vec<u8>> {
     let reason = match gap.reason {
         GapReason::SpoolFull => schema::REASON_SPOOL_FULL,
         GapReason::SpoolAge => schema::REASON_SPOOL_AGE,
@@ -88,10 +104,9 @@ pub(super) fn gap(header: &Header, gap: &Gap) -> Vec<u8> {
             message: gap.message.clone(),
             rows_lost: Table::ALL.map(|table| gap.rows_lost[table]).to_vec(),
         }),
-        texts: None,
-        tables: Vec::new(),
+        ..schema::Batch::default()
     };
-    batch.encode_to_vec()
+    vec![batch.encode_to_vec()]
 }
 
 fn header(header: &Header) -> schema::Header {

@@ -8,19 +8,22 @@ use crate::{
     table::sinks::{Interned, Sink},
 };
 
-/// Replaces the numbers in all columns and gives the texts that they stand for.
-pub(super) fn renumber(interned: Interned, collected: &mut [Collected]) -> schema::Texts {
+/// Replaces the numbers in all columns and gives the UUIDs and the texts that they stand for.
+pub(super) fn renumber(
+    interned: &Interned,
+    collected: &mut [Collected],
+) -> (Vec<u8>, schema::Texts) {
     let mut lists = Renumbered::new(interned.items.len());
     let mut order = Renumbered::new(interned.texts.len());
     for_columns(collected, Kind::Texts, |sink| {
-        lists.renumber(&mut sink.longs)
+        lists.renumber(&mut sink.longs);
     });
     for_columns(collected, Kind::Text, |sink| order.name(&sink.longs));
     let items = |list: &i64| interned.items.get(index(*list));
     for list in lists.named.iter().filter_map(items) {
         order.name(list);
     }
-    let (texts, numbers) = split(&interned.texts, &order);
+    let (uuids, texts, numbers) = split(&interned.texts, &order);
     let to_new = |old: &i64| numbers.get(index(*old)).copied().unwrap_or_default();
     for_columns(collected, Kind::Text, |sink| {
         for old in &mut sink.longs {
@@ -28,11 +31,12 @@ pub(super) fn renumber(interned: Interned, collected: &mut [Collected]) -> schem
         }
     });
     let lists: Vec<_> = lists.named.iter().filter_map(items).collect();
-    schema::Texts {
+    let texts = schema::Texts {
         list_lengths: lists.iter().map(|list| super::number(list.len())).collect(),
         items: lists.into_iter().flatten().map(to_new).collect(),
         ..texts
-    }
+    };
+    (uuids, texts)
 }
 
 fn for_columns(collected: &mut [Collected], kind: Kind, mut each: impl FnMut(&mut Sink)) {
@@ -87,9 +91,9 @@ impl Renumbered {
     }
 }
 
-/// The texts on the wire, and each one's number there.
-fn split(texts: &[Box<str>], order: &Renumbered) -> (schema::Texts, Vec<u32>) {
-    let mut wire = schema::Texts::default();
+/// UUIDs and texts on the wire, and each one's number there.
+fn split(texts: &[Box<str>], order: &Renumbered) -> (Vec<u8>, schema::Texts, Vec<u32>) {
+    let (mut uuids, mut wire) = (Vec::new(), schema::Texts::default());
     let mut numbers = vec![0; texts.len()];
     let named = || {
         let text = |old: &i64| Some((index(*old), &**texts.get(index(*old))?));
@@ -98,7 +102,7 @@ fn split(texts: &[Box<str>], order: &Renumbered) -> (schema::Texts, Vec<u32>) {
     let mut next = 0..;
     for (old, text) in named() {
         if let Some(uuid) = uuid(text) {
-            wire.uuids.extend(uuid);
+            uuids.extend(uuid);
             numbers[old] = next.next().unwrap_or_default();
         }
     }
@@ -107,7 +111,7 @@ fn split(texts: &[Box<str>], order: &Renumbered) -> (schema::Texts, Vec<u32>) {
         wire.utf8.extend(text.as_bytes());
         numbers[old] = next.next().unwrap_or_default();
     }
-    (wire, numbers)
+    (uuids, wire, numbers)
 }
 
 /// The bytes of a UUID in its usual form, which the reader gives back to the letter.

@@ -1,132 +1,15 @@
 //! Reading logs that others wrote.
 
+mod made;
+
 use std::sync::Arc;
 
-use arrow_array::{
-    Array, ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
-    builder::{ListBuilder, MapBuilder, StringBuilder},
-};
-use arrow_schema::{Field, Schema};
 use object_store::{ObjectStoreExt as _, memory::InMemory};
-use parquet::arrow::ArrowWriter;
 
 use super::{action::Add, *};
 use crate::lake::{counters::Counters, random::Random, store::Retry};
 
-/// A struct column that has a value in one row of `rows`, or in each row where the first field has.
-fn column(fields: Vec<(&str, ArrayRef)>) -> ArrayRef {
-    let nulls = fields[0].1.logical_nulls();
-    let (names, arrays): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
-    let field =
-        |(name, array): (&&str, &ArrayRef)| Field::new(*name, array.data_type().clone(), true);
-    let fields = names.iter().zip(&arrays).map(field).collect::<Vec<_>>();
-    Arc::new(StructArray::new(fields.into(), arrays, nulls))
-}
-
-fn texts<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(values.into_iter().collect::<StringArray>())
-}
-
-/// One row of protocol, one of metadata, then the txns, then the adds.
-pub(crate) fn checkpoint(metadata: &Metadata, txns: &[(&str, i64)], adds: &[Add]) -> Bytes {
-    let length = 2 + txns.len() + adds.len();
-    let txn = |row: usize| row.checked_sub(2).and_then(|index| txns.get(index));
-    let add = |row: usize| {
-        row.checked_sub(2 + txns.len())
-            .and_then(|index| adds.get(index))
-    };
-    let rows = || 0..length;
-    let ints = |value| {
-        Arc::new(
-            rows()
-                .map(|row| (row == 0).then_some(value))
-                .collect::<Int32Array>(),
-        )
-    };
-    let second = |text| texts(rows().map(move |row| (row == 1).then_some(text)));
-    let mut columns = ListBuilder::new(StringBuilder::new());
-    let mut configuration = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-    let mut values = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-    for row in rows() {
-        for name in metadata.partition_columns.iter().filter(|_| row == 1) {
-            columns.values().append_value(name);
-        }
-        columns.append(row == 1);
-        for (key, value) in metadata.configuration.iter().filter(|_| row == 1) {
-            configuration.keys().append_value(key);
-            configuration.values().append_value(value);
-        }
-        configuration.append(row == 1).unwrap();
-        for (key, value) in add(row).iter().flat_map(|add| &add.partition_values) {
-            values.keys().append_value(key);
-            values.values().append_option(value.as_deref());
-        }
-        values.append(add(row).is_some()).unwrap();
-    }
-    let longs = |of: &dyn Fn(usize) -> Option<i64>| -> ArrayRef {
-        Arc::new(rows().map(of).collect::<Int64Array>())
-    };
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        (
-            "protocol",
-            column(vec![
-                ("minReaderVersion", ints(1)),
-                ("minWriterVersion", ints(2)),
-            ]),
-        ),
-        (
-            "metaData",
-            column(vec![
-                ("id", second(&metadata.id)),
-                ("schemaString", second(&metadata.schema_string)),
-                ("partitionColumns", Arc::new(columns.finish())),
-                ("configuration", Arc::new(configuration.finish())),
-            ]),
-        ),
-        (
-            "txn",
-            column(vec![
-                ("appId", texts(rows().map(|row| txn(row).map(|txn| txn.0)))),
-                ("version", longs(&|row| txn(row).map(|txn| txn.1))),
-            ]),
-        ),
-        (
-            "add",
-            column(vec![
-                (
-                    "path",
-                    texts(rows().map(|row| add(row).map(|add| add.path.as_str()))),
-                ),
-                ("partitionValues", Arc::new(values.finish())),
-                ("size", longs(&|row| add(row).map(|add| add.size))),
-                (
-                    "modificationTime",
-                    longs(&|row| add(row).map(|add| add.modification_time)),
-                ),
-                (
-                    "dataChange",
-                    Arc::new(
-                        rows()
-                            .map(|row| add(row).map(|_| true))
-                            .collect::<BooleanArray>(),
-                    ),
-                ),
-                (
-                    "stats",
-                    texts(rows().map(|row| add(row).and_then(|add| add.stats.as_deref()))),
-                ),
-            ]),
-        ),
-    ];
-    let field =
-        |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
-    let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
-    let arrays = columns.into_iter().map(|(_, array)| array).collect();
-    let batch = RecordBatch::try_new(schema.clone(), arrays).unwrap();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.into_inner().unwrap().into()
-}
+pub(crate) use made::checkpoint;
 
 fn metadata() -> Metadata {
     Metadata {

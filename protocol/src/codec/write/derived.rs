@@ -1,0 +1,95 @@
+//! Columns that tell nothing that others do not, and are not sent again. That a column is one of
+//! them is tried out to the last bit, never assumed.
+
+use super::Collected;
+use crate::{
+    Table,
+    codec::{POWERS_OF_TEN, schema::Column},
+    table::sinks::Sink,
+};
+
+/// A column of `pod_usage` whose values are those of another, divided by the length of the window.
+const QUOTIENT: (&str, &str) = ("cpu_usage_cores", "cpu_seconds");
+/// Columns of `pod_usage` whose values are the sums over the pod's rows in `pod_network`.
+const SUMS: [(&str, &str); 4] = [
+    ("net_tx_bytes_delta", "tx_bytes_delta"),
+    ("net_tx_packets_delta", "tx_packets_delta"),
+    ("net_rx_bytes_delta", "rx_bytes_delta"),
+    ("net_rx_packets_delta", "rx_packets_delta"),
+];
+/// What rows of both tables are of.
+const POD: &str = "pod_id";
+
+/// Writes the column as derived, if it is. `numbers` are those of the batch's texts.
+pub(super) fn write(column: &mut Column, of: (Table, &str), all: &[Collected]) -> bool {
+    let (Table::PodUsage, name) = of else {
+        return false;
+    };
+    if name == QUOTIENT.0 {
+        return quotient(column, all).is_some();
+    }
+    let sum = SUMS.into_iter().find(|(sum, _)| *sum == name);
+    sum.and_then(|names| self::sum(column, names, all))
+        .is_some()
+}
+
+/// Id and values of a column.
+fn find<'a>(all: &'a [Collected], table: Table, name: &str) -> Option<(u32, &'a Sink)> {
+    let sinks = &all.get(table as usize)?.sinks;
+    let mut columns = table.columns().iter().zip(sinks);
+    let (column, sink) = columns.find(|(column, _)| column.name == name)?;
+    Some((column.id, sink))
+}
+
+fn quotient(column: &mut Column, all: &[Collected]) -> Option<()> {
+    let (_, quotients) = find(all, Table::PodUsage, QUOTIENT.0)?;
+    let (dividend, dividends) = find(all, Table::PodUsage, QUOTIENT.1)?;
+    column.divisor = divisor(quotients, dividends)?;
+    column.dividend = dividend;
+    Some(())
+}
+
+/// The whole number of nanoseconds by which all the dividends are divided.
+fn divisor(quotients: &Sink, dividends: &Sink) -> Option<f64> {
+    let pairs = pairs(quotients, dividends)?;
+    let largest = pairs.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let billion = POWERS_OF_TEN[9];
+    let divisor = (largest.1 / largest.0 * billion).round() / billion;
+    let is_quotient =
+        |(quotient, dividend): &(f64, f64)| (dividend / divisor).to_bits() == quotient.to_bits();
+    (divisor.is_finite() && divisor > 0.0 && pairs.iter().all(is_quotient)).then_some(divisor)
+}
+
+/// Each quotient with its dividend; `None` if one has none.
+fn pairs(quotients: &Sink, dividends: &Sink) -> Option<Vec<(f64, f64)>> {
+    let (mut quotient, mut dividend) = (quotients.doubles.iter(), dividends.doubles.iter());
+    let mut pairs = Vec::with_capacity(quotients.doubles.len());
+    for (has_quotient, has_dividend) in quotients.present.iter().zip(&dividends.present) {
+        let dividend = has_dividend.then(|| dividend.next()).flatten();
+        if *has_quotient {
+            pairs.push((*quotient.next()?, *dividend?));
+        }
+    }
+    Some(pairs)
+}
+
+fn sum(column: &mut Column, (sum, part): (&str, &str), all: &[Collected]) -> Option<()> {
+    let (_, wanted) = find(all, Table::PodUsage, sum)?;
+    let (_, pods) = find(all, Table::PodUsage, POD)?;
+    let (id, parts) = find(all, Table::PodNetwork, part)?;
+    let (_, owners) = find(all, Table::PodNetwork, POD)?;
+    let mut sums = std::collections::HashMap::new();
+    for (owner, part) in owners.longs.iter().zip(&parts.longs) {
+        let sum: &mut i64 = sums.entry(*owner).or_default();
+        *sum = sum.checked_add(*part)?;
+    }
+    let mut values = wanted.longs.iter();
+    for (pod, is_there) in pods.longs.iter().zip(&wanted.present) {
+        let sum = sums.get(pod).copied().unwrap_or_default();
+        if *is_there && *values.next()? != sum {
+            return None;
+        }
+    }
+    column.sum_of = id;
+    Some(())
+}
