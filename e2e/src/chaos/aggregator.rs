@@ -70,7 +70,8 @@ impl Place {
                     self.note(format_args!("crashes"));
                 }
             }
-            self.world.linger(20_000).await;
+            let most = self.world.draw(|random| random.magnitude(100, 30_000));
+            self.world.linger(most).await;
         }
     }
 

@@ -99,7 +99,7 @@ impl Profile {
             store: Store::draw(random),
             network: Network::draw(random),
             disk: Disk::draw(random),
-            disaster_ms: *random.pick(&[4_000, 15_000, 60_000]).unwrap_or(&15_000),
+            disaster_ms: *random.pick(&[5_000, 15_000, 60_000]).unwrap_or(&15_000),
             polls,
             spool_bytes: *random
                 .pick(&[3_000, 10_000, 1_000_000, 1_000_000])
@@ -129,7 +129,7 @@ impl Store {
             never: Profile::wildness(random, 300),
             again: Profile::wildness(random, 800),
             deadly: Profile::wildness(random, 200),
-            slowness: *random.pick(&[20, 200, 2_000]).unwrap_or(&20),
+            slowness: *random.pick(&[10, 50, 500]).unwrap_or(&10),
         }
     }
 }
