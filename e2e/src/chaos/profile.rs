@@ -77,6 +77,10 @@ pub struct Profile {
     pub spool_bytes: u64,
     /// Chance that a batch is never taken by anybody.
     pub refused: u32,
+    /// Aggregators commit what they have held for so long, in milliseconds.
+    pub commit_ms: u64,
+    /// Whether files are Parquet, as in production.
+    pub is_parquet: bool,
     /// Whether clocks jump.
     pub clocks_jump: bool,
     /// Whether disks fail while an agent runs.
@@ -105,6 +109,8 @@ impl Profile {
                 .pick(&[3_000, 10_000, 1_000_000, 1_000_000])
                 .unwrap_or(&1_000_000),
             refused: Self::wildness(random, 300),
+            commit_ms: *random.pick(&[2_000, 10_000, 30_000]).unwrap_or(&30_000),
+            is_parquet: random.chance(1_000),
             clocks_jump: random.chance(5_000),
             disks_fail: random.chance(4_000),
         }

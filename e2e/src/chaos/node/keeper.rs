@@ -167,14 +167,9 @@ impl Keeper {
     }
 
     fn keep(&mut self) {
-<<<<<<< HEAD
         let seqs = self.next_seq..;
         let entries = seqs.zip(&self.waiting);
         let entries: Vec<_> = entries
-=======
-        let entries: Vec<_> = (self.next_seq..)
-            .zip(&self.waiting)
->>>>>>> main
             .map(|(seq, window)| self.entry(seq, window))
             .collect();
         let kept = self
@@ -228,30 +223,10 @@ impl Keeper {
     fn contents(&self) -> Vec<(Name, Content)> {
         let epoch = self.epoch;
         let names = (self.next_seq..).map(|seq| Name { epoch, seq });
-<<<<<<< HEAD
         let contents = self.waiting.iter().map(|window| Content {
             units: window.units,
             rows: window.counts,
             is_gap: window.rows.is_empty(),
-=======
-        self.node.note(format_args!(
-            "keeps {} from {}",
-            self.waiting.len(),
-            self.next_seq
-        ));
-        self.node.known(|node| {
-            for (name, window) in names.zip(&self.waiting) {
-                let content = Content {
-                    units: window.units,
-                    rows: window.counts,
-                    is_gap: window.rows.is_empty(),
-                };
-                node.kept.insert(name, content);
-                node.waiting.insert(name, window.units);
-            }
-            node.told = self.baseline;
-            node.may_be_stateless = false;
->>>>>>> main
         });
         names.zip(contents).collect()
     }
