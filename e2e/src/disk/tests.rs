@@ -82,10 +82,21 @@ impl Life {
         }
         assert_eq!(state, self.truth.state);
         // What was deleted may be there again.
-        let there: Vec<_> = found.iter().filter(|kept| self.truth.batches.contains(kept)).collect();
-        assert!(there.into_iter().eq(&self.truth.batches), "something is missing, or was changed");
-        assert!(found.iter().all(|kept| self.truth.ever.contains(kept)), "something was never kept");
-        assert!(found.is_sorted_by_key(|kept| self.truth.ever.iter().position(|ever| ever == kept)));
+        let there: Vec<_> = found
+            .iter()
+            .filter(|kept| self.truth.batches.contains(kept))
+            .collect();
+        assert!(
+            there.into_iter().eq(&self.truth.batches),
+            "something is missing, or was changed"
+        );
+        assert!(
+            found.iter().all(|kept| self.truth.ever.contains(kept)),
+            "something was never kept"
+        );
+        assert!(
+            found.is_sorted_by_key(|kept| self.truth.ever.iter().position(|ever| ever == kept))
+        );
         self.truth.batches = found;
     }
 
@@ -118,7 +129,11 @@ impl Life {
             truth.batches.push((self.epoch, seq, frame.clone()));
             truth.ever.push((self.epoch, seq, frame.clone()));
             truth.last = Some((self.epoch, seq));
-            entries.push(Entry { header: self.header(seq), rows: Counts::default(), frame });
+            entries.push(Entry {
+                header: self.header(seq),
+                rows: Counts::default(),
+                frame,
+            });
         }
         let len = self.random.random_range(16..20_000);
         let state = self.noise(len);
@@ -145,10 +160,14 @@ impl Life {
 
     fn commit(&mut self, spool: &mut Spool) {
         let waiting = spool.waiting();
-        let Some(oldest) = waiting.first() else { return };
+        let Some(oldest) = waiting.first() else {
+            return;
+        };
         let seq = self.random.random_range(oldest.first..=oldest.last);
         spool.committed(oldest.epoch, seq).unwrap();
-        self.truth.batches.retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
+        self.truth
+            .batches
+            .retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
         assert_eq!(contents(spool), self.truth.batches);
     }
 }
@@ -156,9 +175,14 @@ impl Life {
 fn contents(spool: &Spool) -> Vec<Kept> {
     let mut batches = Vec::new();
     for waiting in spool.waiting() {
-        let read = spool.read(waiting.epoch, waiting.first, usize::MAX).unwrap();
+        let read = spool
+            .read(waiting.epoch, waiting.first, usize::MAX)
+            .unwrap();
         assert_eq!(read.last().map(|(seq, _)| *seq), Some(waiting.last));
-        batches.extend(read.into_iter().map(|(seq, frame)| (waiting.epoch, seq, frame)));
+        batches.extend(
+            read.into_iter()
+                .map(|(seq, frame)| (waiting.epoch, seq, frame)),
+        );
     }
     batches
 }
@@ -267,7 +291,13 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         lost += 1;
         assert_eq!(life.disk.put_aside(), 1);
         life.truth = Truth::default();
-        assert_eq!(life.begin(&mut spool), Beginning { next_seq: 2, previous: None });
+        assert_eq!(
+            life.begin(&mut spool),
+            Beginning {
+                next_seq: 2,
+                previous: None
+            }
+        );
         let (_, _, gap) = contents(&spool).remove(0);
         life.truth.batches = vec![(life.epoch, 1, gap)];
         life.truth.ever.clone_from(&life.truth.batches);
