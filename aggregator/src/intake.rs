@@ -21,7 +21,8 @@ pub use seal::Sealed;
 pub struct Mark {
     /// The highest committed seq.
     pub seq: u64,
-    /// The latest end of a committed window: tells whether the sender is gone for good.
+    /// The latest end of a committed window, or the time of its last gap: tells whether the sender is
+    /// gone for good.
     pub window_end: Timestamp,
 }
 

@@ -1,6 +1,7 @@
 //! The aggregator: takes batches from the agents and commits them, each once, to the tables.
 
 pub mod auth;
+pub mod behind;
 pub mod cli;
 pub mod config;
 mod files;
@@ -9,6 +10,7 @@ pub mod ingest;
 pub mod intake;
 pub mod lake;
 pub mod logger;
+pub mod serve;
 pub mod service;
 pub mod status;
 pub mod store_url;
@@ -26,4 +28,12 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The beginning of a foreign text, on one line and without anything that a terminal would obey.
+fn printable(text: &str, most: usize) -> String {
+    let letters = text.chars().take(most);
+    letters
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
 }

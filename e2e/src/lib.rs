@@ -4,6 +4,7 @@
 pub mod batches;
 pub mod cgroup;
 pub mod chaos;
+pub mod disk;
 pub mod fakes;
 pub mod footprint;
 pub mod harness;

@@ -119,6 +119,7 @@ pub fn run_until(
     run::on_node(
         &mut host,
         settings,
+        None,
         (Some(Instant::now() + patience), &stop),
         |rows| {
             if enough(rows) {

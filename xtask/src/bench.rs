@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.name == COMPARISON {
         setup::for_comparison()?;
         command
-            .env("PODLEDGER_PYTHON", setup::python::program()?)
+            .env("PODLEDGER_PYTHON", setup::python::COLLECTOR.program()?)
             .env(
                 "PODLEDGER_COLLECTOR",
                 paths::root()?.join("xtask/benches/collector.py"),

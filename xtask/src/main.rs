@@ -10,6 +10,7 @@
 mod accuracy;
 mod bench;
 mod build_ebpf;
+mod chaos;
 mod demo;
 mod fuzz;
 mod kernels;
@@ -48,6 +49,8 @@ enum Command {
     Bench(bench::Args),
     /// Feed the parsers of foreign bytes with made-up ones
     Fuzz(fuzz::Args),
+    /// Simulate agents and aggregators in a world where everything fails, and count what is lost
+    Chaos(chaos::Args),
     /// Run everything that must hold before a change goes in
     Test(test::Args),
     /// Measure again the deviations that docs/accuracy.md publishes
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Test(args) => return test::run(&args),
         Command::Accuracy => accuracy::run(),
         Command::Tidy => tidy::run(),

@@ -14,7 +14,8 @@ use agent::{
     imds,
     kernel::Options,
     kubelet, logger, pods,
-    run::{self, Schedule},
+    run::{self, OpenSpool, Schedule, Shipping},
+    ship, spool,
 };
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -65,16 +66,28 @@ impl Run {
         let config = load(self.config.as_deref(), &self.arguments())?;
         logger::init(config.log.level, config.log.debug_http);
         let stop = run::stop_flag().context("handling signals")?;
-        let mut host = Host::start(host_settings(&config), say)?;
+        let open = open_spool(&config)?;
+        let mut settings = host_settings(&config);
+        settings.spooled_state = open.as_ref().and_then(|open| open.state.clone());
+        let mut host = Host::start(settings, say)?;
+        let mut shipping = open
+            .map(|open| shipping(&mut host, open, &config))
+            .transpose()?;
         let deadline = self.length.map(|length| Instant::now() + length);
         let mut writer = Writer::new(config.agent.output);
         let write = |rows: &[Row]| writer.write(rows);
         match config.agent.mode {
             Mode::Host => {
                 let schedule = Schedule::new(config.metrics.interval, deadline, &stop);
-                Ok(run::on_host(&mut host, schedule, write)?)
+                Ok(run::on_host(&mut host, schedule, shipping.as_mut(), write)?)
             }
-            Mode::Node => on_node(&mut host, &config, (deadline, &stop), write),
+            Mode::Node => on_node(
+                &mut host,
+                &config,
+                shipping.as_mut(),
+                (deadline, &stop),
+                write,
+            ),
         }
     }
 
@@ -122,6 +135,29 @@ pub(super) fn load(named: Option<&std::path::Path>, arguments: &[Argument<'_>]) 
     Ok(Config::load_all(file, &config::environment, arguments)?)
 }
 
+/// Nothing is spooled that nobody gets.
+fn open_spool(config: &Config) -> Result<Option<OpenSpool>> {
+    let open = || {
+        OpenSpool::open(spool::Settings {
+            file: config.spool.file.clone(),
+            max_bytes: max_bytes(config),
+            max_age: config.spool.max_age,
+        })
+    };
+    let is_told = config.aggregator.endpoint.is_some();
+    Ok(is_told.then(open).transpose()?)
+}
+
+fn max_bytes(config: &Config) -> u64 {
+    u64::from(config.spool.max_mib) << 20
+}
+
+fn shipping(host: &mut Host, open: OpenSpool, config: &Config) -> Result<Shipping> {
+    let endpoint = config.aggregator.endpoint.as_deref().unwrap_or_default();
+    let settings = ship::Settings::new(endpoint, &config.aggregator)?;
+    Ok(Shipping::start(host, open, settings, max_bytes(config))?)
+}
+
 fn host_settings(config: &Config) -> host::Settings {
     // Without the hierarchy the host is one workload; what is missing is told at the start.
     let root = cgroups::find_root().unwrap_or_else(|| "/sys/fs/cgroup".into());
@@ -141,6 +177,7 @@ fn host_settings(config: &Config) -> host::Settings {
 fn on_node(
     host: &mut Host,
     config: &Config,
+    shipping: Option<&mut Shipping>,
     until: (Option<Instant>, &Arc<AtomicBool>),
     write: impl FnMut(&[Row]) -> io::Result<()>,
 ) -> Result<()> {
@@ -157,7 +194,7 @@ fn on_node(
         push: config.agent.push_endpoint.clone(),
         debug: config.log.debug_http,
     };
-    Ok(run::on_node(host, settings, until, write)?)
+    Ok(run::on_node(host, settings, shipping, until, write)?)
 }
 
 pub(super) fn kubelet_settings(config: &Config) -> kubelet::Settings {

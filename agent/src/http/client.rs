@@ -51,6 +51,7 @@ pub struct Request<'a> {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
     pub(super) secret_answer: bool,
+    may_repeat: bool,
 }
 
 impl<'a> Request<'a> {
@@ -70,12 +71,14 @@ impl<'a> Request<'a> {
     }
 
     fn new(method: Method, path: &'a str, body: Bytes) -> Self {
+        let is_idempotent = method.is_idempotent();
         Self {
             method,
             path,
             headers: Vec::new(),
             body,
             secret_answer: false,
+            may_repeat: is_idempotent,
         }
     }
 
@@ -90,6 +93,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// It does no harm when it is taken twice, whatever its method.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.may_repeat = true;
         self
     }
 
@@ -214,6 +224,11 @@ impl Client {
         Ok(())
     }
 
+    /// Ends the connection that it keeps.
+    pub fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     /// Where it connects to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.settings.endpoint
@@ -272,7 +287,7 @@ impl Client {
         let message = request.message(endpoint).map_err(final_failure)?;
         let response = connection.sender.send_request(message).await;
         let response = response.map_err(|error| Failure {
-            may_repeat: may_repeat(&error, &request.method),
+            may_repeat: may_repeat(&error, request.may_repeat),
             error: HttpError::broken(endpoint, &error),
         })?;
         self.phase = Phase::Body;
@@ -372,9 +387,9 @@ where
 }
 
 /// Whether a request on a kept connection was never taken, or can't do harm when it is taken twice.
-fn may_repeat(error: &hyper::Error, method: &Method) -> bool {
+fn may_repeat(error: &hyper::Error, is_idempotent: bool) -> bool {
     let is_closed = error.is_closed() || error.is_incomplete_message() || is_broken_pipe(error);
-    error.is_canceled() || (is_closed && method.is_idempotent())
+    error.is_canceled() || (is_closed && is_idempotent)
 }
 
 fn is_broken_pipe(error: &hyper::Error) -> bool {

@@ -72,7 +72,7 @@ impl Endpoint {
     }
 
     /// What the `Host` header says.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {

@@ -71,7 +71,7 @@ impl HttpError {
         }
     }
 
-    pub(super) fn connect(endpoint: &Endpoint, error: &io::Error) -> Self {
+    pub(crate) fn connect(endpoint: &Endpoint, error: &io::Error) -> Self {
         let advice = match error.kind() {
             io::ErrorKind::ConnectionRefused => {
                 "; nothing listens there: is it running, is the port right?"
@@ -88,7 +88,7 @@ impl HttpError {
         }
     }
 
-    pub(super) fn tls(endpoint: &Endpoint, reason: impl Into<String>) -> Self {
+    pub(crate) fn tls(endpoint: &Endpoint, reason: impl Into<String>) -> Self {
         Self::Tls {
             endpoint: endpoint.to_string(),
             reason: reason.into(),

@@ -10,7 +10,7 @@ pub mod mask;
 pub mod secret_file;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tls;
+pub(crate) mod tls;
 
 pub use client::{Answer, Client, Request, Settings};
 pub use endpoint::Endpoint;

@@ -22,8 +22,8 @@ const KEPT_SESSIONS: usize = 1;
 /// A certificate may name thousands of hosts.
 const MOST_NAMES: usize = 5;
 
-/// Connects in a way that believes the CAs of `ca_pem`.
-pub(super) fn verified(ca_pem: &[u8]) -> Result<TlsConnector, String> {
+/// The CAs of a bundle.
+pub(crate) fn roots(ca_pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem) {
         let certificate =
@@ -35,6 +35,12 @@ pub(super) fn verified(ca_pem: &[u8]) -> Result<TlsConnector, String> {
     if roots.is_empty() {
         return Err("the CA bundle holds no certificate".to_owned());
     }
+    Ok(roots)
+}
+
+/// Connects in a way that believes the CAs of `ca_pem`.
+pub(super) fn verified(ca_pem: &[u8]) -> Result<TlsConnector, String> {
+    let roots = roots(ca_pem)?;
     let (builder, _) = builder()?;
     Ok(connector(
         builder.with_root_certificates(roots).with_no_client_auth(),
@@ -70,7 +76,7 @@ fn connector(mut config: ClientConfig) -> TlsConnector {
 
 /// Takes every certificate, but its holder must still prove to hold it.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+pub(crate) struct Anybody(pub(crate) Arc<CryptoProvider>);
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
@@ -120,7 +126,8 @@ pub(super) fn reason_of(error: &(dyn StdError + 'static)) -> Option<String> {
         .map(|error| mask::body(reason(error).as_bytes(), 500))
 }
 
-fn reason(error: &TlsError) -> String {
+/// In plain words.
+pub(crate) fn reason(error: &TlsError) -> String {
     match error {
         TlsError::InvalidCertificate(error) => distrust(error),
         TlsError::InvalidMessage(_) => "it does not speak TLS: is it http, not https?".to_owned(),

@@ -6,10 +6,12 @@ mod keeper;
 mod kubelet;
 mod node;
 mod push;
+mod shipping;
 mod windows;
 
 use std::{
     io,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -19,12 +21,16 @@ use tokio::task::LocalSet;
 
 pub use self::{
     failures::GaveUp,
-    windows::{Schedule, on_host, stop_flag},
+    shipping::{OpenSpool, Shipping},
+    windows::{Schedule, stop_flag},
 };
 use crate::{
     host::{Host, HostError},
     http::HttpError,
-    imds, pods,
+    imds,
+    join::Known,
+    pods,
+    spool::SpoolError,
 };
 
 /// Whom the agent of a node asks and tells; what is absent is not.
@@ -78,6 +84,20 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    /// The spool can't be opened.
+    #[error(
+        "opening the spool {file}: it needs a directory that outlives the agent; PODLEDGER_SPOOL_FILE names another"
+    )]
+    Spool {
+        /// Where.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        source: SpoolError,
+    },
+    /// The spool can't be written at the start.
+    #[error("beginning in the spool")]
+    Begin(#[source] SpoolError),
     /// An address can't be used.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -87,18 +107,50 @@ pub enum RunError {
 pub fn on_node(
     host: &mut Host,
     settings: Settings,
+    shipping: Option<&mut Shipping>,
     (deadline, stop): (Option<Instant>, &Arc<AtomicBool>),
     mut write: impl FnMut(&[Row]) -> io::Result<()>,
 ) -> Result<(), RunError> {
+    let mut schedule = Schedule::new(settings.interval, deadline, stop);
+    on_this_thread(async {
+        let figures = shipping
+            .as_ref()
+            .map(|shipping| (shipping.figures(), shipping.healths()));
+        let mut node = node::Node::start(settings, host, figures).await?;
+        schedule.first = Some(Box::pin(node.first_answers()));
+        schedule.beat = Some(node.beat());
+        shipping::beside(shipping, async |mut keeper| {
+            windows::windows(host, schedule, |host| {
+                let rows = node.end(host, &mut write)?;
+                Ok(shipping::keep(keeper.as_deref_mut(), host, rows)?)
+            })
+            .await
+        })
+        .await
+    })
+}
+
+/// Runs the agent of a plain host.
+pub fn on_host(
+    host: &mut Host,
+    schedule: Schedule,
+    shipping: Option<&mut Shipping>,
+    mut write: impl FnMut(&[Row]) -> io::Result<()>,
+) -> Result<(), RunError> {
+    on_this_thread(shipping::beside(shipping, async |mut keeper| {
+        windows::windows(host, schedule, |host| {
+            let rows = host.close_window(Known::default())?;
+            write(&rows).map_err(HostError::Output)?;
+            Ok(shipping::keep(keeper.as_deref_mut(), host, rows)?)
+        })
+        .await
+    }))
+}
+
+fn on_this_thread(run: impl Future<Output = Result<(), RunError>>) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::Runtime)?;
-    let mut schedule = Schedule::new(settings.interval, deadline, stop);
-    LocalSet::new().block_on(&runtime, async {
-        let mut node = node::Node::start(settings, host).await?;
-        schedule.first = Some(Box::pin(node.first_answers()));
-        schedule.beat = Some(node.beat());
-        windows::windows(host, schedule, |host| node.end(host, &mut write)).await
-    })
+    LocalSet::new().block_on(&runtime, run)
 }

@@ -29,7 +29,7 @@ use crate::{
     join::Known,
     kubelet::Kubelet,
     pods::{self, PodStore},
-    status::{self, StatusBoard},
+    status::{self, Figures, StatusBoard},
 };
 
 /// The first row does not wait longer than this for answers.
@@ -73,7 +73,11 @@ impl Healths {
 
 impl Node {
     /// Starts every task; none of them is waited for.
-    pub(super) async fn start(settings: Settings, host: &Host) -> Result<Self, RunError> {
+    pub(super) async fn start(
+        settings: Settings,
+        host: &Host,
+        shipping: Option<(Figures, Vec<Health>)>,
+    ) -> Result<Self, RunError> {
         let mut node = Self {
             newest: Rc::default(),
             pods: Rc::default(),
@@ -89,7 +93,7 @@ impl Node {
             },
             settings,
         };
-        node.serve(host).await?;
+        node.serve(host, shipping).await?;
         node.ask_kubelet()?;
         node.watch_pods();
         node.ask_for_the_place();
@@ -97,11 +101,19 @@ impl Node {
         Ok(node)
     }
 
-    async fn serve(&self, host: &Host) -> Result<(), RunError> {
+    async fn serve(
+        &self,
+        host: &Host,
+        shipping: Option<(Figures, Vec<Health>)>,
+    ) -> Result<(), RunError> {
         if self.settings.per_pod_metrics {
             *self.board.borrow_mut() = StatusBoard::with_pods();
         }
-        let healths = self.health.all();
+        let mut healths = self.health.all();
+        if let Some((figures, of_shipping)) = shipping {
+            healths.extend(of_shipping);
+            self.board.borrow_mut().ships(figures);
+        }
         self.board
             .borrow_mut()
             .began(self.settings.interval, host.sources(), healths);
@@ -195,12 +207,12 @@ impl Node {
         Box::new(move || board.borrow_mut().beat())
     }
 
-    /// Closes a window and writes it.
+    /// Closes a window and writes it; its rows are still to be kept.
     pub(super) fn end(
         &mut self,
         host: &mut Host,
         write: &mut impl FnMut(&[Row]) -> io::Result<()>,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<Row>, RunError> {
         let began = Instant::now();
         for restart in self.pods.borrow_mut().take_restarts() {
             host.on_restart(restart);
@@ -232,7 +244,8 @@ impl Node {
         board.closed(&rows, began.elapsed());
         let health = &self.health;
         let most = self.settings.max_consecutive_failures;
-        Ok(failures::check(most, &[&health.kubelet, &health.push])?)
+        failures::check(most, &[&health.kubelet, &health.push])?;
+        Ok(rows)
     }
 
     fn push(&self, rows: &[Row]) {

@@ -13,12 +13,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use protocol::Row;
 use tokio::{io::unix::AsyncFd, time::sleep_until};
 
 use crate::{
     host::{Host, HostError},
-    join::Known,
     kernel::sys,
 };
 
@@ -64,7 +62,7 @@ impl Schedule {
     }
 }
 
-/// Ends window after window. `end` closes the window and writes its rows.
+/// Ends window after window. `end` closes the window, writes its rows and keeps them.
 pub async fn windows<E: From<HostError>>(
     host: &mut Host,
     mut schedule: Schedule,
@@ -81,27 +79,10 @@ pub async fn windows<E: From<HostError>>(
             .map_or(boundary, |deadline| deadline.min(boundary));
         wait(host, &mut rings, &mut schedule, close_at).await?;
         end(host)?;
-        host.save();
         if schedule.is_over() {
             return Ok(());
         }
     }
-}
-
-/// Runs the agent of a plain host.
-pub fn on_host(
-    host: &mut Host,
-    schedule: Schedule,
-    mut write: impl FnMut(&[Row]) -> io::Result<()>,
-) -> Result<(), HostError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(HostError::Records)?;
-    runtime.block_on(windows(host, schedule, |host| {
-        let rows = host.close_window(Known::default())?;
-        write(&rows).map_err(HostError::Output)
-    }))
 }
 
 async fn wait(

@@ -47,7 +47,12 @@ impl Last {
     /// Its bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
         let Epoch(epoch) = self.epoch;
-        [&self.ordinal.to_le_bytes()[..], &epoch, &self.seq.to_le_bytes()].concat()
+        [
+            &self.ordinal.to_le_bytes()[..],
+            &epoch,
+            &self.seq.to_le_bytes(),
+        ]
+        .concat()
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -82,7 +87,8 @@ impl Contents {
         let lost = rows::get(rows, rows::LOST)?;
         self.lost = lost.map(text);
         self.table_id = rows::get(rows, rows::TABLE_ID)?.map(text);
-        let Some(count) = count.and_then(|count| Some(u64::from_le_bytes(count.try_into().ok()?))) else {
+        let Some(count) = count.and_then(|count| Some(u64::from_le_bytes(count.try_into().ok()?)))
+        else {
             return Ok(Err("it has no count of its transactions".to_owned()));
         };
         self.count = count;
@@ -110,16 +116,23 @@ impl Contents {
     ) -> Result<Result<(), String>, redb::Error> {
         let mut heads = Vec::new();
         let mut wrong = None;
-        rows::each(rows, rows::head(ordinal, 0), rows::head(ordinal, u64::MAX), |name, bytes| {
-            let (_, seq) = name.numbers();
-            match Head::decode(bytes) {
-                Ok(head) if self.index.push(ordinal, epoch, seq, Item::from(&head)) => {
-                    heads.push((seq, head));
+        rows::each(
+            rows,
+            rows::head(ordinal, 0),
+            rows::head(ordinal, u64::MAX),
+            |name, bytes| {
+                let (_, seq) = name.numbers();
+                match Head::decode(bytes) {
+                    Ok(head) if self.index.push(ordinal, epoch, seq, Item::from(&head)) => {
+                        heads.push((seq, head));
+                    }
+                    Ok(_) => {
+                        wrong = Some(format!("a batch before {seq} of epoch {epoch} is missing"))
+                    }
+                    Err(reason) => wrong = Some(reason),
                 }
-                Ok(_) => wrong = Some(format!("a batch before {seq} of epoch {epoch} is missing")),
-                Err(reason) => wrong = Some(reason),
-            }
-        })?;
+            },
+        )?;
         if let Some(reason) = wrong {
             return Ok(Err(reason));
         }
@@ -142,9 +155,17 @@ fn text(bytes: Vec<u8>) -> String {
 
 fn epochs(rows: &ReadRows) -> Result<Vec<(u64, Epoch)>, redb::Error> {
     let mut epochs = Vec::new();
-    rows::each(rows, rows::epoch(0), rows::epoch(u64::MAX), |name, bytes| {
-        // One of another length names no epoch that was ever drawn: nothing is deleted by it.
-        epochs.push((name.numbers().0, Epoch(bytes.try_into().unwrap_or_default())));
-    })?;
+    rows::each(
+        rows,
+        rows::epoch(0),
+        rows::epoch(u64::MAX),
+        |name, bytes| {
+            // One of another length names no epoch that was ever drawn: nothing is deleted by it.
+            epochs.push((
+                name.numbers().0,
+                Epoch(bytes.try_into().unwrap_or_default()),
+            ));
+        },
+    )?;
     Ok(epochs)
 }

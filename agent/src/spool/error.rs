@@ -39,7 +39,9 @@ pub enum SpoolError {
         next: u64,
     },
     /// Nothing is left that could make room.
-    #[error("{gaps} gaps wait in the spool, and no more may; find out why no aggregator takes them")]
+    #[error(
+        "{gaps} gaps wait in the spool, and no more may; find out why no aggregator takes them"
+    )]
     Full {
         /// How many.
         gaps: u64,

@@ -55,7 +55,12 @@ impl File {
             .set_cache_size(CACHE)
             .create_with_backend(sealed)
             .map_err(|error| judge(&faults, &error.into()))?;
-        Ok(Self { bytes, faults, db, count: 0 })
+        Ok(Self {
+            bytes,
+            faults,
+            db,
+            count: 0,
+        })
     }
 
     /// Beneath it.
@@ -83,12 +88,16 @@ impl File {
         &mut self,
         work: impl FnOnce(&mut Rows<'_>) -> Result<(), redb::Error>,
     ) -> Result<(), Fault> {
-        self.commit(work).map_err(|error| judge(&self.faults, &error))?;
+        self.commit(work)
+            .map_err(|error| judge(&self.faults, &error))?;
         self.count += 1;
         Ok(())
     }
 
-    fn commit(&self, work: impl FnOnce(&mut Rows<'_>) -> Result<(), redb::Error>) -> Result<(), redb::Error> {
+    fn commit(
+        &self,
+        work: impl FnOnce(&mut Rows<'_>) -> Result<(), redb::Error>,
+    ) -> Result<(), redb::Error> {
         let mut transaction = self.db.begin_write()?;
         // In one phase, a damaged page of the last commit looks like a commit that a loss of power cut
         // short, and would be undone without a word.
@@ -102,7 +111,10 @@ impl File {
     }
 
     /// Reads what is committed.
-    pub(super) fn read<T>(&self, work: impl FnOnce(&ReadRows) -> Result<T, redb::Error>) -> Result<T, Fault> {
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadRows) -> Result<T, redb::Error>,
+    ) -> Result<T, Fault> {
         let read = || {
             let transaction = self.db.begin_read()?;
             work(&transaction.open_table(rows::TABLE)?)
@@ -118,5 +130,7 @@ impl File {
 }
 
 fn judge(faults: &Faults, error: &redb::Error) -> Fault {
-    faults.worst().unwrap_or_else(|| Fault::Unusable(error.to_string()))
+    faults
+        .worst()
+        .unwrap_or_else(|| Fault::Unusable(error.to_string()))
 }

@@ -51,7 +51,9 @@ impl Files {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(self.directory())? {
             let name = entry?.file_name();
-            let number: Option<u64> = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.parse().ok());
+            let number: Option<u64> = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(&prefix)?.parse().ok());
             numbers.extend(number);
         }
         numbers.sort_unstable();
@@ -94,7 +96,10 @@ impl Place for Files {
     }
 
     fn fresh(&mut self) -> io::Result<Bytes> {
-        DirBuilder::new().recursive(true).mode(0o700).create(self.directory())?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(self.directory())?;
         self.fresh = None;
         let path = self.named(".new");
         match fs::remove_file(&path) {
@@ -102,7 +107,12 @@ impl Place for Files {
             _ => {}
         }
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        let file = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         let fresh: Bytes = Arc::new(lock(file)?);
         self.fresh = Some(Arc::clone(&fresh));
         Ok(fresh)
@@ -134,7 +144,11 @@ fn lock(file: File) -> io::Result<Locked> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let metadata = file.metadata()?;
-    Ok(Locked { file, inode: metadata.ino(), device: metadata.dev() })
+    Ok(Locked {
+        file,
+        inode: metadata.ino(),
+        device: metadata.dev(),
+    })
 }
 
 impl StorageBackend for Locked {

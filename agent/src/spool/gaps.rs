@@ -49,7 +49,10 @@ impl Spool {
             return Ok(());
         }
         self.heal()?;
-        let message = format!("it waited for longer than {}", humantime::format_duration(self.bounds.max_age));
+        let message = format!(
+            "it waited for longer than {}",
+            humantime::format_duration(self.bounds.max_age)
+        );
         self.put_gaps(&old, GapReason::SpoolAge, &message)
     }
 
@@ -67,7 +70,10 @@ impl Spool {
                 let whole = self.stored(*ordinal, *seq)?;
                 gaps.extend(whole.map(|whole| whole.into_gap(reason, message)));
             }
-            self.change(&Change { gaps, ..Change::default() })?;
+            self.change(&Change {
+                gaps,
+                ..Change::default()
+            })?;
         }
         Ok(())
     }
@@ -85,12 +91,16 @@ impl Spool {
                 let Some(old) = self.stored(run.ordinal, seq)? else {
                     continue;
                 };
-                change.gaps.push(old.into_gap(GapReason::SpoolFull, &message));
+                change
+                    .gaps
+                    .push(old.into_gap(GapReason::SpoolFull, &message));
                 (u64::from(item.bytes), change.gaps.last())
             } else if new < change.new.len() {
                 let batch = change.new.remove(new);
                 let old = size(&batch);
-                change.new.insert(new, batch.into_gap(GapReason::SpoolFull, &message));
+                change
+                    .new
+                    .insert(new, batch.into_gap(GapReason::SpoolFull, &message));
                 new += 1;
                 (old, change.new.get(new - 1))
             } else {
@@ -118,7 +128,8 @@ impl Spool {
         let file = self.readable()?;
         let head = file.read(|rows| rows::get(rows, rows::head(ordinal, seq)));
         let head = head.map_err(super::read::unread)?.unwrap_or_default();
-        let head = Head::decode(&head).map_err(|reason| super::read::unread(file.spoilt(reason)))?;
+        let head =
+            Head::decode(&head).map_err(|reason| super::read::unread(file.spoilt(reason)))?;
         Ok(Some(Placed {
             ordinal,
             epoch: run.epoch,

@@ -33,7 +33,10 @@ impl Head {
 
     /// Of a gap and its frame.
     pub(super) fn gap(header: &Header, frame: &[u8]) -> Self {
-        Self { gap: true, ..Self::new(header, Vec::new(), frame) }
+        Self {
+            gap: true,
+            ..Self::new(header, Vec::new(), frame)
+        }
     }
 
     fn new(header: &Header, rows: Vec<u64>, frame: &[u8]) -> Self {
@@ -41,7 +44,9 @@ impl Head {
             cluster: header.cluster.clone(),
             node: header.node.clone(),
             boot_id: header.boot_id.clone(),
-            previous: header.previous.map(|previous| (previous.epoch, previous.last)),
+            previous: header
+                .previous
+                .map(|previous| (previous.epoch, previous.last)),
             start_us: header.window_start.unix_us,
             end_us: header.window_end.unix_us,
             rows,
@@ -65,8 +70,12 @@ impl Head {
             epoch,
             seq,
             previous: self.previous.map(|(epoch, last)| Previous { epoch, last }),
-            window_start: Timestamp { unix_us: self.start_us },
-            window_end: Timestamp { unix_us: self.end_us },
+            window_start: Timestamp {
+                unix_us: self.start_us,
+            },
+            window_end: Timestamp {
+                unix_us: self.end_us,
+            },
         }
     }
 
@@ -87,15 +96,28 @@ impl Head {
 
     /// Reads them.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(bytes).map_err(|error| format!("the head of a batch makes no sense: {error}"))
+        serde_json::from_slice(bytes)
+            .map_err(|error| format!("the head of a batch makes no sense: {error}"))
     }
 }
 
 /// A gap's frame and its head.
-pub(super) fn gap(header: &Header, reason: GapReason, message: &str, rows_lost: Counts) -> (Head, Vec<u8>) {
+pub(super) fn gap(
+    header: &Header,
+    reason: GapReason,
+    message: &str,
+    rows_lost: Counts,
+) -> (Head, Vec<u8>) {
     /// Characters of a message that go into a gap: it comes from outside, and gaps are many.
     const MESSAGE: usize = 500;
     let message = message.chars().take(MESSAGE).collect();
-    let frame = protocol::encode_gap(header, &protocol::Gap { reason, message, rows_lost });
+    let frame = protocol::encode_gap(
+        header,
+        &protocol::Gap {
+            reason,
+            message,
+            rows_lost,
+        },
+    );
     (Head::gap(header, &frame), frame)
 }

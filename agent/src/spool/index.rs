@@ -20,7 +20,11 @@ pub(super) struct Item {
 
 impl From<&Head> for Item {
     fn from(head: &Head) -> Self {
-        Self { end_us: head.end_us, bytes: head.bytes, gap: head.gap }
+        Self {
+            end_us: head.end_us,
+            bytes: head.bytes,
+            gap: head.gap,
+        }
     }
 }
 
@@ -77,7 +81,12 @@ impl Index {
                 run.items.push_back(item);
             }
             Some(run) if run.ordinal > ordinal => return false,
-            _ => self.runs.push(Run { ordinal, epoch, first: seq, items: VecDeque::from([item]) }),
+            _ => self.runs.push(Run {
+                ordinal,
+                epoch,
+                first: seq,
+                items: VecDeque::from([item]),
+            }),
         }
         self.bytes += u64::from(item.bytes);
         self.gaps += u64::from(item.gap);
@@ -89,7 +98,9 @@ impl Index {
         let Some(run) = self.runs.iter_mut().find(|run| run.ordinal == ordinal) else {
             return;
         };
-        let at = seq.checked_sub(run.first).and_then(|at| usize::try_from(at).ok());
+        let at = seq
+            .checked_sub(run.first)
+            .and_then(|at| usize::try_from(at).ok());
         let Some(old) = at.and_then(|at| run.items.get_mut(at)) else {
             return;
         };
@@ -135,7 +146,11 @@ impl Index {
 
     /// As others see it.
     pub(super) fn waiting(&self) -> Vec<Waiting> {
-        let waiting = |run: &Run| Waiting { epoch: run.epoch, first: run.first, last: run.last() };
+        let waiting = |run: &Run| Waiting {
+            epoch: run.epoch,
+            first: run.first,
+            last: run.last(),
+        };
         self.runs.iter().map(waiting).collect()
     }
 

@@ -56,7 +56,11 @@ impl Placed {
     }
 
     fn put(&self, rows: &mut Rows<'_>) -> Result<(), redb::Error> {
-        rows::put(rows, rows::head(self.ordinal, self.seq), &self.head.encode())?;
+        rows::put(
+            rows,
+            rows::head(self.ordinal, self.seq),
+            &self.head.encode(),
+        )?;
         rows::put(rows, rows::frame(self.ordinal, self.seq), &self.frame)
     }
 
@@ -89,7 +93,9 @@ impl Change<'_> {
         if let Some(new) = self.new.last() {
             rows::put(rows, rows::LAST, &new.last().encode())?;
             // Epochs without batches go when another one begins: what is gone was seldom of many.
-            rows::retain_epochs(rows, |old| old == new.ordinal || spool.ordinals.contains(&old))?;
+            rows::retain_epochs(rows, |old| {
+                old == new.ordinal || spool.ordinals.contains(&old)
+            })?;
         }
         if let Some(state) = self.state {
             rows::put(rows, rows::STATE, state)?;
@@ -119,13 +125,23 @@ impl Spool {
         let last = self.last;
         if let Some(last) = last.filter(|last| last.epoch == like.epoch) {
             let next_seq = last.seq + 1;
-            return Ok(Beginning { next_seq, previous: None });
+            return Ok(Beginning {
+                next_seq,
+                previous: None,
+            });
         }
         let previous = last.map(|Last { epoch, seq, .. }| Previous { epoch, last: seq });
         let Some(Lost { reason, .. }) = self.lost.clone() else {
-            return Ok(Beginning { next_seq: 1, previous });
+            return Ok(Beginning {
+                next_seq: 1,
+                previous,
+            });
         };
-        let header = Header { seq: 1, previous: None, ..like.clone() };
+        let header = Header {
+            seq: 1,
+            previous: None,
+            ..like.clone()
+        };
         let (head, frame) = head::gap(&header, GapReason::SpoolLost, &reason, Counts::default());
         let gap = Placed {
             ordinal: last.map_or(0, |last| last.ordinal + 1),
@@ -135,8 +151,15 @@ impl Spool {
             frame: frame.into(),
             gap: Some(GapReason::SpoolLost),
         };
-        self.change(&Change { new: vec![gap], told: true, ..Change::default() })?;
-        Ok(Beginning { next_seq: 2, previous: None })
+        self.change(&Change {
+            new: vec![gap],
+            told: true,
+            ..Change::default()
+        })?;
+        Ok(Beginning {
+            next_seq: 2,
+            previous: None,
+        })
     }
 
     /// Keeps batches and the state that follows from them in one transaction, on disk when it returns.
@@ -147,7 +170,11 @@ impl Spool {
             return Err(SpoolError::Lost { aside, reason });
         }
         let new = self.placed(entries)?;
-        let change = Change { new, state, ..Change::default() };
+        let change = Change {
+            new,
+            state,
+            ..Change::default()
+        };
         let change = self.make_room(change)?;
         self.change(&change)
     }
@@ -155,7 +182,12 @@ impl Spool {
     fn placed(&self, entries: &[Entry]) -> Result<Vec<Placed>, SpoolError> {
         let mut last = self.last;
         let mut placed = Vec::with_capacity(entries.len());
-        for Entry { header, rows, frame } in entries {
+        for Entry {
+            header,
+            rows,
+            frame,
+        } in entries
+        {
             let (ordinal, next) = match last {
                 Some(last) if last.epoch == header.epoch => (last.ordinal, last.seq + 1),
                 // An epoch that is over gets no more batches.
@@ -163,7 +195,11 @@ impl Spool {
                 _ => (last.map_or(0, |last| last.ordinal + 1), 1),
             };
             if header.seq != next {
-                return Err(SpoolError::Order { epoch: header.epoch, seq: header.seq, next });
+                return Err(SpoolError::Order {
+                    epoch: header.epoch,
+                    seq: header.seq,
+                    next,
+                });
             }
             let new = Placed {
                 ordinal,
@@ -183,7 +219,10 @@ impl Spool {
     pub fn table_id(&mut self, seen: &str) -> Result<String, SpoolError> {
         self.heal()?;
         if self.table_id.is_none() {
-            self.change(&Change { table_id: Some(seen), ..Change::default() })?;
+            self.change(&Change {
+                table_id: Some(seen),
+                ..Change::default()
+            })?;
         }
         Ok(self.table_id.clone().unwrap_or_else(|| seen.to_owned()))
     }
@@ -205,7 +244,11 @@ impl Spool {
                 self.reopen()?;
                 // The error may have come after all was done.
                 let done = self.file.as_ref().is_some_and(|file| file.count() == count);
-                if done { Ok(()) } else { Err(SpoolError::Write(reason)) }
+                if done {
+                    Ok(())
+                } else {
+                    Err(SpoolError::Write(reason))
+                }
             }
             Err(Fault::Unusable(reason)) => {
                 self.unusable = Some(reason);
@@ -236,14 +279,19 @@ impl Spool {
     fn changed(&mut self, change: &Change<'_>) {
         self.deleted.clear();
         for gap in &change.gaps {
-            self.index.replace(gap.ordinal, gap.seq, Item::from(&gap.head));
+            self.index
+                .replace(gap.ordinal, gap.seq, Item::from(&gap.head));
         }
         for new in &change.new {
-            self.index.push(new.ordinal, new.epoch, new.seq, Item::from(&new.head));
+            self.index
+                .push(new.ordinal, new.epoch, new.seq, Item::from(&new.head));
             self.last = Some(new.last());
         }
         for placed in change.gaps.iter().chain(&change.new) {
-            placed.gap.into_iter().for_each(|reason| self.gaps.count(reason));
+            placed
+                .gap
+                .into_iter()
+                .for_each(|reason| self.gaps.count(reason));
         }
         if let Some(table_id) = change.table_id {
             self.table_id = Some(table_id.to_owned());

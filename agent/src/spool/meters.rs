@@ -57,7 +57,9 @@ impl Spool {
             batches: self.index.len(),
             bytes: self.index.bytes(),
             gaps_waiting: self.index.gaps(),
-            oldest: first.map(|(_, _, item)| Timestamp { unix_us: item.end_us }),
+            oldest: first.map(|(_, _, item)| Timestamp {
+                unix_us: item.end_us,
+            }),
             gaps: self.gaps,
             lost_spools: self.lost_spools,
             failed_writes: self.failed_writes,

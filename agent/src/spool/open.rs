@@ -64,7 +64,14 @@ impl Spool {
     /// Takes over what an opened file holds.
     fn take(&mut self, mut file: File) -> Result<Vec<(u64, u64)>, Fault> {
         let contents = contents::load(&mut file)?;
-        let Contents { last, lost, table_id, index, spoilt, .. } = contents;
+        let Contents {
+            last,
+            lost,
+            table_id,
+            index,
+            spoilt,
+            ..
+        } = contents;
         self.file = Some(file);
         self.last = last;
         self.table_id = table_id;
@@ -122,7 +129,11 @@ impl Spool {
         let reason = self.unusable.clone().unwrap_or_default();
         log::error!("the spool can't be used any more: {reason}");
         let file = self.make(Some(&reason))?;
-        let aside = self.place.install().map_err(place_error)?.unwrap_or_default();
+        let aside = self
+            .place
+            .install()
+            .map_err(place_error)?
+            .unwrap_or_default();
         self.file = Some(file);
         self.unusable = None;
         self.last = None;

@@ -79,18 +79,26 @@ pub(super) fn remove(rows: &mut Rows<'_>, from: Name, to: Name) -> Result<(), re
 }
 
 /// Removes the epochs whose ordinal is not to stay.
-pub(super) fn retain_epochs(rows: &mut Rows<'_>, stays: impl Fn(u64) -> bool) -> Result<(), redb::Error> {
+pub(super) fn retain_epochs(
+    rows: &mut Rows<'_>,
+    stays: impl Fn(u64) -> bool,
+) -> Result<(), redb::Error> {
     let all = epoch(0).part(0)..=epoch(u64::MAX).part(u32::MAX);
     rows.retain_in(all, |(_, ordinal, _, _), _| stays(ordinal))?;
     Ok(())
 }
 
 /// A value; none if nothing has that name.
-pub(super) fn get(rows: &impl ReadableTable<Key, &'static [u8]>, name: Name) -> Result<Option<Vec<u8>>, redb::Error> {
+pub(super) fn get(
+    rows: &impl ReadableTable<Key, &'static [u8]>,
+    name: Name,
+) -> Result<Option<Vec<u8>>, redb::Error> {
     let mut value = None;
     for row in rows.range(name.part(0)..=name.part(u32::MAX))? {
         let (_, part) = row?;
-        value.get_or_insert_with(Vec::new).extend_from_slice(part.value());
+        value
+            .get_or_insert_with(Vec::new)
+            .extend_from_slice(part.value());
     }
     Ok(value)
 }

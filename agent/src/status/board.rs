@@ -8,6 +8,7 @@ use std::{
 
 use protocol::{PodUsage, Reconcile, Row, Timestamp};
 
+use super::Figures;
 use crate::{
     health::Health,
     kernel::{ProgramCost, Sources},
@@ -45,6 +46,7 @@ pub struct StatusBoard {
     pub(super) began: SystemTime,
     pub(super) kernel: Option<Sources>,
     pub(super) healths: Vec<Health>,
+    pub(super) shipping: Option<Figures>,
     pub(super) windows: u64,
     pub(super) rows: [u64; TABLES.len()],
     pub(super) close: CloseTimes,
@@ -103,6 +105,7 @@ impl Default for StatusBoard {
             began: SystemTime::now(),
             kernel: None,
             healths: Vec::new(),
+            shipping: None,
             windows: 0,
             rows: [0; TABLES.len()],
             close: CloseTimes::default(),
@@ -138,6 +141,11 @@ impl StatusBoard {
             .retain(|health| names.insert(health.view().name));
         self.began = SystemTime::now();
         self.beat();
+    }
+
+    /// Rows are spooled and sent.
+    pub fn ships(&mut self, figures: Figures) {
+        self.shipping = Some(figures);
     }
 
     /// The loop is alive.

@@ -26,6 +26,9 @@ pub(super) fn render(board: &StatusBoard, process: &Process) -> String {
     source(&mut page, board);
     kubelet(&mut page, board);
     bpf(&mut page, board);
+    if let Some(shipping) = &board.shipping {
+        shipping.render(&mut page);
+    }
     own(&mut page, process);
     if pods > 0 {
         by_pod(&mut page, board);
@@ -186,7 +189,7 @@ fn pod_series(
     }
 }
 
-fn unix_seconds(time: SystemTime) -> f64 {
+pub(super) fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64())
 }

@@ -12,6 +12,7 @@ mod process;
 mod server;
 #[cfg(test)]
 mod server_tests;
+mod shipping;
 mod sources;
 #[cfg(test)]
 mod testing;
@@ -19,3 +20,4 @@ pub mod words;
 
 pub use board::{MAX_PODS, StatusBoard};
 pub use server::{MAX_CONNECTIONS, serve};
+pub use shipping::Figures;

@@ -86,6 +86,34 @@ words! {
         "Runs of the kernel program; counted only while kernel.bpf_stats_enabled is 1.";
     BPF_MAPS: Gauge "podledger_agent_bpf_map_bytes" []
         "Kernel memory of all maps.";
+    SENT_MESSAGES: Counter "podledger_agent_sent_messages_total" ["way", "status"]
+        "Requests to the aggregator, by way and by status: ok, or the kind of failure.";
+    SENT_BATCHES: Counter "podledger_agent_sent_batches_total" []
+        "Batches in answered requests; one that is sent again counts again.";
+    SENT_BYTES: Counter "podledger_agent_sent_bytes_total" []
+        "Bytes of those batches.";
+    SEND_DURATION: Histogram "podledger_agent_send_duration_seconds" ["le"]
+        "Time from a request to its answer.";
+    WAY: Gauge "podledger_agent_aggregator_way" ["way"]
+        "1 for the way that the next request takes.";
+    WAY_TURNS: Counter "podledger_agent_aggregator_way_turns_total" []
+        "Turns from HTTP/3 to HTTP/1.1 and back.";
+    LAST_COMMITTED: Gauge "podledger_agent_last_committed_timestamp_seconds" []
+        "When the aggregator last told of something new in the tables.";
+    BUFFER_SIZE: Gauge "podledger_agent_buffer_size" []
+        "Bytes of the batches that wait in the spool.";
+    BUFFER_CAPACITY: Gauge "podledger_agent_buffer_capacity" []
+        "Bytes of batches that may wait there.";
+    SPOOL_BATCHES: Gauge "podledger_agent_spool_batches" []
+        "Batches that wait in the spool.";
+    SPOOL_OLDEST: Gauge "podledger_agent_spool_oldest_window_end_timestamp_seconds" []
+        "End of the oldest window that waits in the spool.";
+    SPOOL_GAPS: Counter "podledger_agent_spool_gaps_total" ["reason"]
+        "Batches whose place a gap took, by reason; each is in a reconcile row, too.";
+    SPOOL_FAILED_WRITES: Counter "podledger_agent_spool_failed_writes_total" []
+        "Writes of the spool that failed; they are tried again.";
+    SPOOLS_LOST: Counter "podledger_agent_spools_lost_total" []
+        "Spools that could not be read any more.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" []
         "CPU time of the agent, in user mode and in the kernel.";
     PROCESS_RESIDENT: Gauge "process_resident_memory_bytes" []

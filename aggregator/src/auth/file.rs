@@ -153,3 +153,6 @@ fn parse_line(line: &[u8]) -> Option<(Digest, Who)> {
     };
     words.next().is_none().then(|| (token.digest(), who))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,11 @@
 //! Who speaks: a bearer token, and the node that it may speak for.
 
+mod api;
+mod cache;
+mod expiry;
 mod file;
+mod kubernetes;
+mod review;
 mod token;
 
 use std::sync::Arc;
@@ -10,6 +15,7 @@ use http::HeaderMap;
 use crate::ingest::Refused;
 
 pub use file::{FileError, TokenFile};
+pub use kubernetes::Kubernetes;
 
 /// Whose rows a peer may bring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub enum Authenticator {
     None,
     /// By a file of tokens.
     TokenFile(TokenFile),
+    /// By asking the API server.
+    Kubernetes(Box<Kubernetes>),
 }
 
 impl Authenticator {
@@ -45,6 +53,7 @@ impl Authenticator {
         match self {
             Self::None => Ok(Who::Anybody),
             Self::TokenFile(file) => file.who(&token::bearer(headers)?),
+            Self::Kubernetes(kubernetes) => kubernetes.who(&token::bearer(headers)?).await,
         }
     }
 }

@@ -65,7 +65,9 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Token<'_>, Refused> {
     match split {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Token::new(token.trim())
             .ok_or_else(|| refused("authorization: the token is empty, too long, or not one word")),
-        _ => Err(refused("authorization: it must be `Bearer`, a space and a token")),
+        _ => Err(refused(
+            "authorization: it must be `Bearer`, a space and a token",
+        )),
     }
 }
 

@@ -97,7 +97,10 @@ pub(super) async fn read(
     }
     match told {
         Some(told) if told != whole.len() => {
-            let reason = format!("content-length: it is {told}, but {} bytes came", whole.len());
+            let reason = format!(
+                "content-length: it is {told}, but {} bytes came",
+                whole.len()
+            );
             Err(Refused::new(RefusalKind::Malformed, reason).into())
         }
         _ => Ok(whole),

@@ -152,7 +152,10 @@ mod tests {
         let gate = Gate::new(3, 2);
         let first = gate.enter(ip("10.0.0.1")).unwrap();
         let mapped = gate.enter(ip("::ffff:10.0.0.1")).unwrap();
-        assert_eq!(gate.enter(ip("10.0.0.1")).unwrap_err(), Closed::TooManyOfPeer);
+        assert_eq!(
+            gate.enter(ip("10.0.0.1")).unwrap_err(),
+            Closed::TooManyOfPeer
+        );
         let other = gate.enter(ip("10.0.0.2")).unwrap();
         assert_eq!(gate.enter(ip("10.0.0.3")).unwrap_err(), Closed::TooMany);
         drop((first, mapped, other));

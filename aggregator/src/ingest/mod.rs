@@ -13,6 +13,10 @@ mod refused;
 mod router;
 mod stop;
 mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use async_trait::async_trait;
@@ -22,11 +26,11 @@ use protocol::{Ack, Refusal};
 use crate::status::Page;
 
 pub use front::{Front, FrontError};
-pub use refused::Refused;
-pub use tls::{Files, TlsError};
 pub use limits::Limits;
+pub use refused::Refused;
 pub use router::Router;
 pub use stop::{Stop, Stopper, stop};
+pub use tls::{Files, TlsError};
 
 /// What stands behind the router.
 #[async_trait]
@@ -43,12 +47,5 @@ pub trait Taker: Send + Sync + 'static {
     /// Adds metrics of its own.
     fn report(&self, page: &mut Page) {
         let _ = page;
-    }
-}
-
-#[async_trait]
-impl Taker for crate::service::Service {
-    async fn take(&self, node: Option<&str>, body: Bytes) -> Result<Ack, Refusal> {
-        Self::take(self, node, body).await
     }
 }

@@ -1,7 +1,9 @@
 //! HTTP/2 and HTTP/1.1 over TLS over TCP.
 
 use std::{
+    error::Error as _,
     future::Future,
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -67,7 +69,10 @@ pub(super) async fn serve(
         };
         match gate.enter(peer.ip()) {
             Ok(place) => {
-                let served = Connection { peer, _place: place };
+                let served = Connection {
+                    peer,
+                    _place: place,
+                };
                 connections.spawn(served.serve(stream, acceptor.clone(), Arc::clone(&router)));
             }
             // What it would have spoken is not known yet.
@@ -125,7 +130,11 @@ impl Connection {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 log::debug!("{}: the TLS handshake: {error}", self.peer);
-                return router.metrics.closed.of(Way::Http1).count(Closed::Handshake);
+                return router
+                    .metrics
+                    .closed
+                    .of(Way::Http1)
+                    .count(Closed::Handshake);
             }
             Err(_) => return router.metrics.closed.of(Way::Http1).count(Closed::TooSlow),
         };
@@ -138,7 +147,12 @@ impl Connection {
         counted.end(end);
     }
 
-    async fn converse(&self, stream: TlsStream<TcpStream>, way: Way, router: Arc<Router>) -> Closed {
+    async fn converse(
+        &self,
+        stream: TlsStream<TcpStream>,
+        way: Way,
+        router: Arc<Router>,
+    ) -> Closed {
         let limits = router.limits;
         let pulse = Pulse::new(limits, way == Way::Http1);
         let io = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));
@@ -160,8 +174,8 @@ impl Connection {
         };
         ended.unwrap_or_else(|error| {
             log::debug!("{}: {}", self.peer, crate::error_chain(&error));
-            match error.is_timeout() {
-                true => Closed::TooSlow,
+            match is_gone(&error) {
+                true => Closed::ByPeer,
                 false => Closed::Broken,
             }
         })
@@ -191,6 +205,21 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
     builder
 }
 
+/// Many clients just go, without the word that ends TLS.
+fn is_gone(error: &hyper::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(error) = inner.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+            );
+        }
+        cause = inner.source();
+    }
+    false
+}
+
 /// Runs a connection to its end.
 async fn drive<C: GracefulConnection<Error = hyper::Error>>(
     connection: C,
@@ -203,7 +232,11 @@ async fn drive<C: GracefulConnection<Error = hyper::Error>>(
     let mut end = Closed::ByPeer;
     loop {
         tokio::select! {
-            ended = connection.as_mut() => return ended.map(|()| end),
+            ended = connection.as_mut() => return match ended {
+                Err(error) if end == Closed::ByPeer => Err(error),
+                // How a connection ends that was asked to is the same to everybody.
+                _ => Ok(end),
+            },
             why = over.as_mut() => return Ok(why),
             () = stopped.as_mut(), if end == Closed::ByPeer => {
                 connection.as_mut().graceful_shutdown();
@@ -241,4 +274,3 @@ impl Service<Request<Incoming>> for Routed {
         })
     }
 }
-

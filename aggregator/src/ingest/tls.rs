@@ -175,6 +175,12 @@ impl ResolvesServerCert for Certificate {
 }
 
 impl Files {
+    /// Whether they can be used.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.parse(&self.read()?, &ring::default_provider())
+            .map(drop)
+    }
+
     fn read(&self) -> Result<Pair, TlsError> {
         let read = |what, path: &PathBuf| {
             files::read(path, MOST_BYTES).map_err(|source| TlsError::Read {

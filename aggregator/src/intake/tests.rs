@@ -1,3 +1,5 @@
+//! The rules of intake and sealing, one by one.
+
 use protocol::{Counts, Gap, GapReason, Table};
 
 use super::*;
@@ -53,12 +55,8 @@ fn ledger(version: u64, marks: &[(&str, u64)]) -> Ledger {
 }
 
 fn seqs(sealed: &Sealed) -> Vec<(&str, u64)> {
-    let name = |held: &Held| held.seq;
-    sealed
-        .batches
-        .iter()
-        .map(|held| (&*held.sender.node, name(held)))
-        .collect()
+    let batches = sealed.batches.iter();
+    batches.map(|held| (&*held.sender.node, held.seq)).collect()
 }
 
 fn at(intake: &Intake, node: &str) -> (u64, u64) {

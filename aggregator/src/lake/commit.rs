@@ -125,7 +125,8 @@ impl Lake {
         self.state(table)
             .advance(&base, claim.number, &claim.marks)
             .await;
-        self.count(attempt.files.take());
+        self.count(files);
+        attempt.files = None;
         self.reach(CrashPoint::AfterLogEntry(table)).await;
         if table == Table::Reconcile {
             self.learn(Ledger {
@@ -163,8 +164,10 @@ impl Lake {
         let claim = match usable {
             Some(claim) => claim,
             None => {
-                let mut marks = watermark::raised(&base.marks, sealed, table == Table::Reconcile);
-                watermark::prune(&mut marks, (self.settings.clock)(), self.settings.idle);
+                let now = (self.settings.clock)();
+                let gaps_count = table == Table::Reconcile;
+                let mut marks = watermark::raised(&base.marks, sealed, gaps_count, now);
+                watermark::prune(&mut marks, now, self.settings.idle);
                 let path = &self.state(table).path;
                 let number = watermark::claim(&self.store, path, base.number, &marks).await?;
                 Claim {

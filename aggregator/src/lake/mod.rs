@@ -17,7 +17,7 @@ pub mod settings;
 mod state;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod watermark;
 
 use std::sync::{Arc, Mutex, PoisonError};

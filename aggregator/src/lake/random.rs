@@ -30,7 +30,7 @@ impl Random {
 
     /// 128 random bits. Two never meet.
     pub fn id(&self) -> Epoch {
-        Epoch(self.draw(|source| source.random()))
+        Epoch(self.draw(rand::Rng::random))
     }
 
     /// A random GUID of version 4, as Delta wants for the id of a table.

@@ -97,19 +97,22 @@ pub async fn claim(
 }
 
 /// What a table's watermark becomes by a commit. `gaps_count` in the ledger only: a gap raised over a
-/// whole batch of the same seq, which another aggregator may hold, would make its rows vanish.
-pub fn raised(marks: &Watermark, sealed: &Sealed, gaps_count: bool) -> Watermark {
+/// whole batch of the same seq, which another aggregator may hold, would make its rows vanish. A gap's
+/// window may be of any age: its sender is alive `now`.
+pub fn raised(marks: &Watermark, sealed: &Sealed, gaps_count: bool, now: Timestamp) -> Watermark {
     let mut raised = marks.clone();
     for batch in &sealed.batches {
         if batch.gap.is_some() && !gaps_count {
             continue;
         }
-        let mark = raised.entry(batch.sender.clone()).or_insert(Mark {
-            seq: 0,
-            window_end: batch.window_end,
-        });
+        let window_end = match batch.gap {
+            Some(_) => now,
+            None => batch.window_end,
+        };
+        let new = Mark { seq: 0, window_end };
+        let mark = raised.entry(batch.sender.clone()).or_insert(new);
         mark.seq = mark.seq.max(batch.seq);
-        mark.window_end = mark.window_end.max(batch.window_end);
+        mark.window_end = mark.window_end.max(window_end);
     }
     raised
 }
@@ -212,11 +215,8 @@ mod tests {
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();
             damaged[at] ^= 1;
-            assert_ne!(
-                decode(&table, 3, &damaged).ok(),
-                decode(&table, 3, &bytes).ok(),
-                "{at}"
-            );
+            let read = decode(&table, 3, &damaged);
+            assert!(read.is_err() || read == decode(&table, 3, &bytes), "{at}");
         }
         assert!(decode(&table, 3, &bytes[..bytes.len() - 1]).is_err());
         assert!(decode(&table, 3, b"").is_err());

@@ -1,7 +1,13 @@
 //! Answers `/healthz`, `/ready` and `/metrics` over plain HTTP, so that probes and Prometheus need
 //! neither certificate nor token. It takes no batches.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -45,8 +51,8 @@ type Answer = Response<Full<Bytes>>;
 pub struct Reporter {
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// What takes the batches.
-    pub taker: Arc<dyn Taker>,
+    /// What takes the batches, once the tables are open.
+    pub taker: OnceLock<Arc<dyn Taker>>,
     /// Whether it is stopping.
     pub stop: Stop,
 }
@@ -60,9 +66,13 @@ struct Readiness {
 
 impl Reporter {
     fn readiness(&self) -> Readiness {
-        let mut missing = self.taker.missing();
-        if self.stop.is_set() {
-            missing.push("it is stopping".to_owned());
+        let mut missing = match self.taker.get() {
+            Some(taker) => taker.missing(),
+            None => vec!["the tables are being opened".to_owned()],
+        };
+        let stopping = "it is stopping".to_owned();
+        if self.stop.is_set() && !missing.contains(&stopping) {
+            missing.push(stopping);
         }
         Readiness {
             ready: missing.is_empty(),
@@ -72,7 +82,9 @@ impl Reporter {
 
     fn page(&self) -> String {
         let mut page = Page::of(&self.metrics);
-        self.taker.report(&mut page);
+        if let Some(taker) = self.taker.get() {
+            taker.report(&mut page);
+        }
         page.into_text()
     }
 
@@ -128,7 +140,11 @@ pub async fn serve(listener: TcpListener, reporter: Arc<Reporter>) {
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            reporter.metrics.closed.of(Way::Status).count(Closed::TooMany);
+            reporter
+                .metrics
+                .closed
+                .of(Way::Status)
+                .count(Closed::TooMany);
             continue;
         };
         let reporter = Arc::clone(&reporter);

@@ -2,18 +2,15 @@
 
 use object_store::path::Path;
 
+use crate::lake::LakeError;
+use crate::store_url::StoreError;
+
 /// See the module. None of these says anything about the tables' content.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// The address means nothing.
-    #[error("{url} is no address of a store")]
-    Url {
-        /// As it was given.
-        url: String,
-        /// What is wrong with it.
-        #[source]
-        source: object_store::Error,
-    },
+    /// There is no store at the address.
+    #[error("opening the tables")]
+    Open(#[from] StoreError),
     /// A table's log.
     #[error("reading the log of {table}")]
     Log {
@@ -21,7 +18,31 @@ pub enum VerifyError {
         table: &'static str,
         /// Why it failed.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: LakeError,
+    },
+    /// There is nothing to judge.
+    #[error("there is no table {table} below the prefix `{prefix}`")]
+    NoTable {
+        /// Which table.
+        table: &'static str,
+        /// Where it was looked for.
+        prefix: Path,
+    },
+    /// Another program has changed the table in a way that changes what its files mean.
+    #[error("{table} needs the feature {feature} of its readers, which this program does not have")]
+    Feature {
+        /// Which table.
+        table: &'static str,
+        /// Which feature.
+        feature: String,
+    },
+    /// The log names a file in a way that means nothing.
+    #[error("the log of {table} names a file `{path}`, which can't be one")]
+    Name {
+        /// Which table.
+        table: &'static str,
+        /// As the log has it.
+        path: String,
     },
     /// The store does not give what the log names. A vacuum takes files that an old snapshot has.
     #[error("reading {path}; if a vacuum has taken it meanwhile, verify anew")]

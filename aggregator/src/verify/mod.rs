@@ -3,13 +3,17 @@
 //! batch that it has is in every table by then.
 
 pub mod case;
+mod command;
 mod error;
 pub mod finding;
 mod judge;
 mod read;
 mod report;
+mod tables;
 
+pub use command::{Arguments, run};
 pub use error::VerifyError;
 pub use judge::{Rules, judge};
 pub use read::{Live, LiveFile, Progress, Reading, Snapshots};
 pub use report::{Gaps, InProgress, Report};
+pub use tables::Tables;

@@ -19,11 +19,15 @@ use super::{
 };
 
 /// Ends a life, from outside or from within.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Fate {
     state: Mutex<State>,
     skew_us: AtomicI64,
+    last: Option<Last>,
 }
+
+/// What the system does at the end of a process.
+type Last = Box<dyn Fn() + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,8 +37,19 @@ struct State {
 }
 
 impl Fate {
+    /// Of a process at whose end this happens, before anything of its own.
+    pub fn with_last(last: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            last: Some(Box::new(last)),
+            ..Self::default()
+        }
+    }
+
     /// The life ends before its next step.
     pub fn end(&self) {
+        if let Some(last) = &self.last {
+            last();
+        }
         let waker = {
             let mut state = lock(&self.state);
             state.is_over = true;

@@ -2,12 +2,21 @@
 //! every chance drawn from a seed. It runs the product's own code, lets everything fail that can fail,
 //! and counts at the end whether each unit of usage is in the tables once.
 
+mod aggregator;
+pub mod check;
+mod disasters;
 pub mod life;
+mod lines;
+mod network;
+mod node;
 pub mod os;
 pub mod profile;
 pub mod random;
+pub mod run;
+mod stand_in;
 pub mod store;
 #[cfg(test)]
 mod symbols;
 pub mod trace;
+mod truth;
 pub mod world;

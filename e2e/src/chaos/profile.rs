@@ -41,18 +41,14 @@ pub struct Network {
     pub slowness: u64,
 }
 
-/// Chances, each in 10,000, for a disk.
+/// Chances, each in 10,000, for a disk at a crash of its agent.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
-    /// A sync fails, and what was to be synced is lost.
-    pub sync: u32,
-    /// A write fails.
-    pub write: u32,
-    /// At a crash the power fails too.
+    /// The power fails too.
     pub power: u32,
-    /// At a crash the whole disk is lost.
+    /// The whole disk is lost.
     pub lost: u32,
-    /// At a crash some bytes are spoilt.
+    /// Some bits are spoilt.
     pub spoilt: u32,
 }
 
@@ -83,6 +79,8 @@ pub struct Profile {
     pub refused: u32,
     /// Whether clocks jump.
     pub clocks_jump: bool,
+    /// Whether disks fail while an agent runs.
+    pub disks_fail: bool,
 }
 
 impl Profile {
@@ -101,13 +99,14 @@ impl Profile {
             store: Store::draw(random),
             network: Network::draw(random),
             disk: Disk::draw(random),
-            disaster_ms: *random.pick(&[4_000, 15_000, 60_000]).unwrap_or(&15_000),
+            disaster_ms: *random.pick(&[5_000, 15_000, 60_000]).unwrap_or(&15_000),
             polls,
             spool_bytes: *random
                 .pick(&[3_000, 10_000, 1_000_000, 1_000_000])
                 .unwrap_or(&1_000_000),
             refused: Self::wildness(random, 300),
             clocks_jump: random.chance(5_000),
+            disks_fail: random.chance(4_000),
         }
     }
 
@@ -130,7 +129,7 @@ impl Store {
             never: Profile::wildness(random, 300),
             again: Profile::wildness(random, 800),
             deadly: Profile::wildness(random, 200),
-            slowness: *random.pick(&[20, 200, 2_000]).unwrap_or(&20),
+            slowness: *random.pick(&[10, 50, 500]).unwrap_or(&10),
         }
     }
 }
@@ -152,8 +151,6 @@ impl Network {
 impl Disk {
     fn draw(random: &mut Random) -> Self {
         Self {
-            sync: Profile::wildness(random, 200),
-            write: Profile::wildness(random, 50),
             power: *random.pick(&[0, 5_000, 10_000]).unwrap_or(&0),
             lost: Profile::wildness(random, 1_000),
             spoilt: Profile::wildness(random, 500),

@@ -378,6 +378,7 @@ fn gives_up() -> Result<()> {
     let ended = run::on_node(
         &mut host,
         settings,
+        None,
         (Some(Instant::now() + PATIENCE), &stop),
         |_| {
             windows += 1;

@@ -53,7 +53,7 @@ fn rows_for(host: &mut Host, length: Duration) -> Result<Vec<Row>> {
     let mut all = Vec::new();
     let never = Arc::new(AtomicBool::new(false));
     let schedule = Schedule::new(INTERVAL, Some(Instant::now() + length), &never);
-    run::on_host(host, schedule, |rows| {
+    run::on_host(host, schedule, None, |rows| {
         all.extend(rows.iter().cloned());
         Ok(())
     })?;

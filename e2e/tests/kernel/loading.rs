@@ -111,7 +111,7 @@ fn unprivileged(_: &[String]) -> Result<()> {
     let end = Instant::now() + INTERVAL * 2;
     let never = Arc::new(AtomicBool::new(false));
     let schedule = Schedule::new(INTERVAL, Some(end), &never);
-    Ok(run::on_host(&mut host, schedule, |rows| {
+    Ok(run::on_host(&mut host, schedule, None, |rows| {
         output::write_json(&mut stdout, rows)
     })?)
 }

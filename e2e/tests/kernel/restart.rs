@@ -120,7 +120,7 @@ fn agent_workload(arguments: &[String]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     let never = Arc::new(AtomicBool::new(false));
     let schedule = Schedule::new(INTERVAL, None, &never);
-    Ok(run::on_host(&mut host, schedule, |rows| {
+    Ok(run::on_host(&mut host, schedule, None, |rows| {
         output::write_json(&mut stdout, rows)
     })?)
 }

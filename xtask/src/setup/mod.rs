@@ -30,6 +30,7 @@ enum Say {
 pub(crate) fn all() -> Result<()> {
     ebpf_items(Say::Everything)?;
     guest_items(Say::Everything)?;
+    item(Say::Everything, "readers", || python::READERS.ensure())?;
     item(Say::Everything, "cargo-deny", deny::ensure)
 }
 
@@ -45,12 +46,18 @@ pub(crate) fn for_guests() -> Result<()> {
 
 /// What the collector needs that the agent is compared with.
 pub(crate) fn for_comparison() -> Result<()> {
-    item(Say::Changes, "python", python::ensure)
+    item(Say::Changes, "python", || python::COLLECTOR.ensure())
+}
+
+/// What reads the tables besides the aggregator.
+pub(crate) fn for_readers() -> Result<()> {
+    item(Say::Changes, "readers", || python::READERS.ensure())
 }
 
 /// What the checks need that boot no guest.
 pub(crate) fn for_checks() -> Result<()> {
     ebpf_items(Say::Everything)?;
+    item(Say::Everything, "readers", || python::READERS.ensure())?;
     item(Say::Everything, "cargo-deny", deny::ensure)
 }
 

@@ -13,6 +13,7 @@ const NEEDED: &[&str] = &[
     "ethtool",
     "iproute2",
     "kmod",
+    "nftables",
     "qemu-system-x86",
     "xz-utils",
 ];

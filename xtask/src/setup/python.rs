@@ -1,4 +1,5 @@
-//! Python with requests, for the collector that `bench agent` compares the agent with.
+//! Python environments: the collector that `bench agent` compares the agent with, and the readers
+//! that tests ask what is in the tables.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,45 +9,78 @@ use anyhow::{Context as _, Result};
 use super::Outcome;
 use crate::{paths, process};
 
-/// All of it, so that a measurement of today is one of next year.
-const PACKAGES: &[&str] = &[
-    "requests==2.32.5",
-    "certifi==2026.10.18",
-    "charset-normalizer==3.5.2",
-    "idna==3.20",
-    "urllib3==2.8.0",
-];
-
-/// The interpreter, once [`ensure`] succeeded.
-pub(crate) fn program() -> Result<PathBuf> {
-    Ok(folder()?.join("bin/python"))
+/// An interpreter with packages, all of them pinned, so that what is found today is found next year.
+pub(crate) struct Environment {
+    /// Name of its folder; another one when the packages change.
+    folder: &'static str,
+    packages: &'static [&'static str],
+    /// What was broken off while it was made can't import this.
+    import: &'static str,
 }
 
-pub(super) fn ensure() -> Result<Outcome> {
-    let shown = PACKAGES.first().copied().unwrap_or_default().to_owned();
-    let mut import = Command::new(program()?);
-    // What was broken off while it was made has no requests.
-    if process::output(import.args(["-c", "import requests"])).is_ok() {
-        return Ok(Outcome::Found(shown));
+/// Of the collector.
+pub(crate) const COLLECTOR: Environment = Environment {
+    folder: "python-requests-2.32.5",
+    packages: &[
+        "requests==2.32.5",
+        "certifi==2026.10.18",
+        "charset-normalizer==3.5.2",
+        "idna==3.20",
+        "urllib3==2.8.0",
+    ],
+    import: "requests",
+};
+
+/// delta-rs with DataFusion, and DuckDB with its extensions as packages, so that it downloads none.
+pub(crate) const READERS: Environment = Environment {
+    folder: "python-deltalake-1.6.6-duckdb-1.5.5",
+    packages: &[
+        "deltalake==1.6.6",
+        "arro3-core==0.9.1",
+        "Deprecated==1.3.1",
+        "duckdb==1.5.5",
+        "duckdb-extension-delta==1.5.5",
+        "duckdb-extension-httpfs==1.5.5",
+        "duckdb-extensions==1.5.5",
+        "typing_extensions==4.16.0",
+        "wrapt==2.5.2",
+    ],
+    import: "deltalake, duckdb_extension_delta, duckdb_extension_httpfs, duckdb_extensions",
+};
+
+impl Environment {
+    /// The interpreter, once [`Environment::ensure`] succeeded.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        Ok(self.folder()?.join("bin/python"))
     }
-    let folder = folder()?;
-    let mut make = Command::new("python3");
-    make.args(["-m", "venv", "--clear"]).arg(&folder);
-    process::output(&mut make).context(
-        "needs Python with its venv module: `apt-get install --no-install-recommends python3-venv`",
-    )?;
-    let mut install = Command::new(program()?);
-    install.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
-    process::output(install.args(PACKAGES)).context("installing requests with pip")?;
-    Ok(Outcome::Installed(shown))
-}
 
-fn folder() -> Result<PathBuf> {
-    Ok(paths::cache()?.join("python-requests-2.32.5"))
+    pub(super) fn ensure(&self) -> Result<Outcome> {
+        let shown = self.packages.first().copied().unwrap_or_default();
+        let mut import = Command::new(self.program()?);
+        let statement = format!("import {}", self.import);
+        if process::output(import.args(["-c", &statement])).is_ok() {
+            return Ok(Outcome::Found(shown.to_owned()));
+        }
+        let folder = self.folder()?;
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv", "--clear"]).arg(&folder);
+        process::output(&mut make).context(
+            "needs Python with its venv module: `apt-get install --no-install-recommends python3-venv`",
+        )?;
+        let mut install = Command::new(self.program()?);
+        install.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]);
+        process::output(install.args(self.packages))
+            .with_context(|| format!("installing {shown} with pip"))?;
+        Ok(Outcome::Installed(shown.to_owned()))
+    }
+
+    fn folder(&self) -> Result<PathBuf> {
+        Ok(paths::cache()?.join(self.folder))
+    }
 }

@@ -100,12 +100,16 @@ fn deny() -> Result<Done> {
 
 fn tests(strict: bool) -> Result<Done> {
     let mut done = Done::default();
+    setup::for_readers()?;
+    let readers = setup::python::READERS.program()?;
     for binary in test_binaries::all()?
         .iter()
         .filter(|binary| !binary.is_kernel_tests())
     {
         let mut command = binary.command();
         command.envs(kernels::strictness(strict));
+        // Tests of the tables ask others what is in them.
+        command.env("PODLEDGER_READERS", &readers);
         done.add(follow(&label(binary), &mut command));
     }
     Ok(done)

@@ -53,9 +53,14 @@ impl Sealed {
     /// On bytes that are there.
     pub(super) fn open(bytes: Bytes, faults: Arc<Faults>) -> Result<Self, String> {
         let (safe, head) = newest(&*bytes)?;
-        let length = bytes.len().map_err(|error| format!("its length can't be read: {error}"))?;
+        let length = bytes
+            .len()
+            .map_err(|error| format!("its length can't be read: {error}"))?;
         if length < sealed_len(head.len) {
-            return Err(format!("it has {length} bytes, but should have {}", sealed_len(head.len)));
+            return Err(format!(
+                "it has {length} bytes, but should have {}",
+                sealed_len(head.len)
+            ));
         }
         // The newest copy may have been written, but not synced, by a process that was killed. The
         // other, which is about to be written, would be the only safe one then.
@@ -90,15 +95,21 @@ impl Sealed {
     }
 
     fn put(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.bytes.write(offset, data).inspect_err(|error| self.faults.write(error))
+        self.bytes
+            .write(offset, data)
+            .inspect_err(|error| self.faults.write(error))
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.bytes.sync_data().inspect_err(|error| self.faults.sync(error))
+        self.bytes
+            .sync_data()
+            .inspect_err(|error| self.faults.sync(error))
     }
 
     fn resize(&self, len: u64) -> io::Result<()> {
-        self.bytes.set_len(len).inspect_err(|error| self.faults.write(error))
+        self.bytes
+            .set_len(len)
+            .inspect_err(|error| self.faults.write(error))
     }
 
     fn write_head(&self, state: &mut State) -> io::Result<()> {
@@ -222,7 +233,11 @@ fn newest(bytes: &dyn StorageBackend) -> Result<(usize, Slot), String> {
             continue;
         }
         match Slot::decode(&copy) {
-            Read::Slot(slot) if best.as_ref().is_none_or(|(_, best)| slot.version > best.version) => {
+            Read::Slot(slot)
+                if best
+                    .as_ref()
+                    .is_none_or(|(_, best)| slot.version > best.version) =>
+            {
                 best = Some((which, slot));
             }
             Read::Later(format) => later = Some(format),
@@ -240,7 +255,8 @@ fn newest(bytes: &dyn StorageBackend) -> Result<(usize, Slot), String> {
 fn span(offset: u64, len: usize) -> io::Result<u64> {
     let whole = offset % BLOCK as u64 == 0 && (offset == 0 || len % BLOCK == 0);
     let end = offset.checked_add(len as u64);
-    end.filter(|_| whole).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    end.filter(|_| whole)
+        .ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// Where a block is. Block 0 is the head's.

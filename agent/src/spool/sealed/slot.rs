@@ -84,7 +84,11 @@ mod tests {
 
     #[test]
     fn a_copy_with_any_flipped_bit_is_none() {
-        let slot = Slot { version: 7, len: 4096 * 9, header: (0..200).map(|byte| byte as u8).collect() };
+        let slot = Slot {
+            version: 7,
+            len: 4096 * 9,
+            header: (0..200).map(|byte| byte as u8).collect(),
+        };
         let bytes = slot.encode();
         assert_eq!(Slot::decode(&bytes), Read::Slot(slot));
         for bit in 0..SIZE * 8 {

@@ -23,7 +23,11 @@ fn judge(scratch: &Scratch, bytes: &[u8], expected: &[(Epoch, u64, Bytes)], what
     fs::write(scratch.file(), bytes).unwrap();
     let start = Instant::now();
     let (mut spool, found) = scratch.open();
-    assert!(start.elapsed() < Duration::from_secs(2), "{what}: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{what}: {:?}",
+        start.elapsed()
+    );
     let lost = match found {
         Found::Resumed => {
             assert_eq!(all(&spool), expected, "{what}");
@@ -40,8 +44,17 @@ fn judge(scratch: &Scratch, bytes: &[u8], expected: &[(Epoch, u64, Bytes)], what
     };
     let beginning = spool.begin(&header(9, 1)).unwrap();
     let previous = if lost { None } else { previous(2, 7) };
-    assert_eq!(beginning, Beginning { next_seq: 1 + u64::from(lost), previous }, "{what}");
-    spool.keep(&[entry(9, beginning.next_seq, 50)], None).unwrap();
+    assert_eq!(
+        beginning,
+        Beginning {
+            next_seq: 1 + u64::from(lost),
+            previous
+        },
+        "{what}"
+    );
+    spool
+        .keep(&[entry(9, beginning.next_seq, 50)], None)
+        .unwrap();
     lost
 }
 
@@ -61,7 +74,10 @@ fn a_flipped_bit_is_harmless_or_told() {
         }
     }
     // Both must occur, or this tests nothing.
-    assert!(told > 50 && harmless > 500, "{told} told, {harmless} harmless");
+    assert!(
+        told > 50 && harmless > 500,
+        "{told} told, {harmless} harmless"
+    );
 }
 
 #[test]
@@ -73,7 +89,12 @@ fn a_file_closed_in_order_is_no_less_safe() {
     for at in (0..bytes.len()).step_by(499) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
-        told += u32::from(judge(&scratch, &flipped, &expected, &format!("bit in byte {at}")));
+        told += u32::from(judge(
+            &scratch,
+            &flipped,
+            &expected,
+            &format!("bit in byte {at}"),
+        ));
     }
     assert!(told > 20, "{told}");
 }
@@ -97,8 +118,16 @@ fn zeros_and_noise_over_a_part_are_harmless_or_told() {
 fn a_truncated_file_is_told() {
     let scratch = Scratch::new();
     let (bytes, expected) = sample(&scratch);
-    for len in (0..bytes.len()).step_by(1_009).chain([1, 511, 512, bytes.len() - 1]) {
-        assert!(judge(&scratch, &bytes[..len], &expected, &format!("cut to {len}")));
+    for len in (0..bytes.len())
+        .step_by(1_009)
+        .chain([1, 511, 512, bytes.len() - 1])
+    {
+        assert!(judge(
+            &scratch,
+            &bytes[..len],
+            &expected,
+            &format!("cut to {len}")
+        ));
     }
     assert!(!judge(&scratch, &bytes, &expected, "whole"));
 }
@@ -134,24 +163,40 @@ fn the_gap_that_tells_a_loss_is_not_forgotten_before_it_is_kept() {
     drop(scratch.open());
     fs::write(scratch.file(), "garbage").unwrap();
     let (mut spool, found) = scratch.open();
-    let Found::Lost { reason, .. } = found else { panic!("{found:?}") };
+    let Found::Lost { reason, .. } = found else {
+        panic!("{found:?}")
+    };
     assert_eq!(spool.meters().lost_spools, 1);
     // Nothing can be kept before an epoch began.
     let refused = spool.keep(&[entry(1, 1, 10)], Some(b"never"));
-    assert!(matches!(refused, Err(SpoolError::Lost { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SpoolError::Lost { .. })),
+        "{refused:?}"
+    );
     drop(spool);
 
     let (mut spool, found) = scratch.open();
     assert_eq!(found, Found::Resumed);
-    let told = Beginning { next_seq: 2, previous: None };
+    let told = Beginning {
+        next_seq: 2,
+        previous: None,
+    };
     assert_eq!(spool.begin(&header(4, 1)).unwrap(), told);
     assert_eq!(spool.begin(&header(4, 1)).unwrap(), told);
-    let expected = gap(&header(4, 1), GapReason::SpoolLost, &reason, Counts::default());
+    let expected = gap(
+        &header(4, 1),
+        GapReason::SpoolLost,
+        &reason,
+        Counts::default(),
+    );
     assert_eq!(all(&spool), [(epoch(4), 1, expected)]);
     keep(&mut spool, 4, 2..=2, 10);
     drop(spool);
     let (mut spool, _) = scratch.open();
-    let next = Beginning { next_seq: 1, previous: previous(4, 2) };
+    let next = Beginning {
+        next_seq: 1,
+        previous: previous(4, 2),
+    };
     assert_eq!(spool.begin(&header(5, 1)).unwrap(), next);
 }
 
@@ -164,7 +209,8 @@ fn a_frame_that_is_not_what_was_kept_becomes_a_gap_alone() {
     let bytes = Files::new(scratch.file()).current().unwrap().unwrap();
     let mut file = File::open(bytes).unwrap();
     contents::load(&mut file).unwrap();
-    file.change(|rows| rows::put(rows, rows::frame(0, 2), b"something else")).unwrap();
+    file.change(|rows| rows::put(rows, rows::frame(0, 2), b"something else"))
+        .unwrap();
     drop(file);
 
     let (spool, found) = scratch.open();
@@ -172,7 +218,12 @@ fn a_frame_that_is_not_what_was_kept_becomes_a_gap_alone() {
     let kept = all(&spool);
     assert_eq!(kept[0].2, frame(1, 1, 5_000));
     let message = "its bytes in the spool were damaged";
-    let expected = gap(&header(1, 2), GapReason::SpoolLost, message, entry(1, 2, 0).rows);
+    let expected = gap(
+        &header(1, 2),
+        GapReason::SpoolLost,
+        message,
+        entry(1, 2, 0).rows,
+    );
     assert_eq!(kept[1].2, expected);
     assert_eq!(kept[2].2, frame(1, 3, 5_000));
     assert_eq!(spool.meters().gaps.lost, 1);
@@ -184,8 +235,12 @@ fn damage_under_a_running_agent_is_told_with_the_next_batch() {
     let (mut spool, _) = scratch.open();
     keep(&mut spool, 1, 1..=100, 20_000);
     let len = fs::metadata(scratch.file()).unwrap().len();
-    let file = fs::OpenOptions::new().write(true).open(scratch.file()).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &vec![7; len as usize - 20_000], 10_000).unwrap();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(scratch.file())
+        .unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![7; len as usize - 20_000], 10_000)
+        .unwrap();
     let failed = (1..=100).find_map(|seq| spool.read(epoch(1), seq, 1).err());
     assert!(matches!(failed, Some(SpoolError::Read(_))), "{failed:?}");
     let lost = spool.keep(&[entry(1, 101, 10)], None);

@@ -64,8 +64,12 @@ fn header(number: u8, seq: u64) -> Header {
         epoch: epoch(number),
         seq,
         previous: None,
-        window_start: Timestamp { unix_us: (seq as i64 - 1) * 1_000_000 },
-        window_end: Timestamp { unix_us: seq as i64 * 1_000_000 },
+        window_start: Timestamp {
+            unix_us: (seq as i64 - 1) * 1_000_000,
+        },
+        window_end: Timestamp {
+            unix_us: seq as i64 * 1_000_000,
+        },
     }
 }
 
@@ -73,7 +77,9 @@ fn header(number: u8, seq: u64) -> Header {
 fn frame(number: u8, seq: u64, len: usize) -> Bytes {
     let mut state = u64::from(number) << 32 | seq;
     let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 56) as u8
     };
     std::iter::repeat_with(next).take(len).collect()
@@ -82,14 +88,20 @@ fn frame(number: u8, seq: u64, len: usize) -> Bytes {
 fn entry(number: u8, seq: u64, len: usize) -> Entry {
     let mut rows = Counts::default();
     rows[Table::PodUsage] = seq;
-    Entry { header: header(number, seq), rows, frame: frame(number, seq, len) }
+    Entry {
+        header: header(number, seq),
+        rows,
+        frame: frame(number, seq, len),
+    }
 }
 
 /// Keeps these seqs of an epoch, each with its own state.
 fn keep(spool: &mut Spool, number: u8, seqs: std::ops::RangeInclusive<u64>, len: usize) {
     for seq in seqs {
         let state = format!("state {number}/{seq}");
-        spool.keep(&[entry(number, seq, len)], Some(state.as_bytes())).unwrap();
+        spool
+            .keep(&[entry(number, seq, len)], Some(state.as_bytes()))
+            .unwrap();
     }
 }
 
@@ -113,10 +125,17 @@ fn all(spool: &Spool) -> Vec<(Epoch, u64, Bytes)> {
 
 /// The gap that takes a batch's place.
 fn gap(header: &Header, reason: protocol::GapReason, message: &str, rows_lost: Counts) -> Bytes {
-    let gap = protocol::Gap { reason, message: message.to_owned(), rows_lost };
+    let gap = protocol::Gap {
+        reason,
+        message: message.to_owned(),
+        rows_lost,
+    };
     protocol::encode_gap(header, &gap).into()
 }
 
 fn previous(number: u8, last: u64) -> Option<Previous> {
-    Some(Previous { epoch: epoch(number), last })
+    Some(Previous {
+        epoch: epoch(number),
+        last,
+    })
 }

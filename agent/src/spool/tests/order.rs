@@ -23,7 +23,11 @@ fn batches_of_several_epochs_come_back_oldest_first() {
     spool.committed(epoch(9), 4).unwrap();
     spool.committed(epoch(7), 1).unwrap();
     spool.committed(epoch(1), 9).unwrap();
-    let waiting = |number, first| Waiting { epoch: epoch(number), first, last: 4 };
+    let waiting = |number, first| Waiting {
+        epoch: epoch(number),
+        first,
+        last: 4,
+    };
     assert_eq!(spool.waiting(), [waiting(7, 2), waiting(3, 1)]);
     assert_eq!(spool.read(epoch(9), 1, 1).unwrap(), []);
     assert_eq!(all(&spool), expected[5..]);
@@ -46,7 +50,7 @@ fn a_read_stops_at_its_bytes_but_gives_one() {
     assert_eq!(seqs(2, 3_000), [2, 3, 4]);
     assert_eq!(seqs(4, 0), [4]);
     assert_eq!(seqs(0, usize::MAX), [1, 2, 3, 4, 5]);
-    assert_eq!(seqs(6, 9), []);
+    assert!(seqs(6, 9).is_empty());
 }
 
 #[test]
@@ -54,7 +58,10 @@ fn an_epoch_names_the_one_that_drew_last_even_if_nothing_of_it_waits() {
     let scratch = Scratch::new();
     let (mut spool, found) = scratch.open();
     assert_eq!(found, Found::Nothing);
-    let first = Beginning { next_seq: 1, previous: None };
+    let first = Beginning {
+        next_seq: 1,
+        previous: None,
+    };
     assert_eq!(spool.begin(&header(1, 1)).unwrap(), first);
     keep(&mut spool, 1, 1..=3, 100);
     spool.committed(epoch(1), 3).unwrap();
@@ -62,7 +69,10 @@ fn an_epoch_names_the_one_that_drew_last_even_if_nothing_of_it_waits() {
 
     let (mut spool, _) = scratch.open();
     assert_eq!(spool.waiting(), []);
-    let second = Beginning { next_seq: 1, previous: previous(1, 3) };
+    let second = Beginning {
+        next_seq: 1,
+        previous: previous(1, 3),
+    };
     assert_eq!(spool.begin(&header(2, 1)).unwrap(), second);
     drop(spool);
     // The second drew nothing.
@@ -71,7 +81,10 @@ fn an_epoch_names_the_one_that_drew_last_even_if_nothing_of_it_waits() {
     keep(&mut spool, 3, 1..=1, 100);
     drop(spool);
     let (mut spool, _) = scratch.open();
-    let fourth = Beginning { next_seq: 1, previous: previous(3, 1) };
+    let fourth = Beginning {
+        next_seq: 1,
+        previous: previous(3, 1),
+    };
     assert_eq!(spool.begin(&header(4, 1)).unwrap(), fourth);
 }
 
@@ -86,10 +99,16 @@ fn several_batches_and_their_state_are_kept_together() {
     drop(spool);
     let (spool, _) = scratch.open();
     assert_eq!(spool.state().unwrap().unwrap(), [8; 10_000]);
-    let frames: Vec<_> = all(&spool).into_iter().map(|(_, _, frame)| frame.len()).collect();
+    let frames: Vec<_> = all(&spool)
+        .into_iter()
+        .map(|(_, _, frame)| frame.len())
+        .collect();
     assert_eq!(frames, [10, 0, 9_000, 5]);
     assert_eq!(spool.meters().batches, 4);
-    assert_eq!(spool.meters().oldest, Some(Timestamp { unix_us: 1_000_000 }));
+    assert_eq!(
+        spool.meters().oldest,
+        Some(Timestamp { unix_us: 1_000_000 })
+    );
 }
 
 #[test]
@@ -98,9 +117,17 @@ fn a_hole_or_a_second_batch_of_a_seq_is_refused() {
     let (mut spool, _) = scratch.open();
     keep(&mut spool, 1, 1..=2, 10);
     keep(&mut spool, 2, 1..=1, 10);
-    for (wrong, next) in [(entry(2, 3, 10), 2), (entry(2, 1, 10), 2), (entry(1, 3, 10), 0), (entry(3, 2, 10), 1)] {
+    for (wrong, next) in [
+        (entry(2, 3, 10), 2),
+        (entry(2, 1, 10), 2),
+        (entry(1, 3, 10), 0),
+        (entry(3, 2, 10), 1),
+    ] {
         let error = spool.keep(&[wrong], Some(b"never")).unwrap_err();
-        assert!(matches!(error, SpoolError::Order { next: n, .. } if n == next), "{error}");
+        assert!(
+            matches!(error, SpoolError::Order { next: n, .. } if n == next),
+            "{error}"
+        );
     }
     assert_eq!(spool.state().unwrap().unwrap(), b"state 2/1");
     keep(&mut spool, 2, 2..=2, 10);

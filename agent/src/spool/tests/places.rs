@@ -44,12 +44,27 @@ fn three_lost_ones_are_kept_and_the_newest_is_named() {
         drop(scratch.open());
         fs::write(scratch.file(), format!("garbage {number}")).unwrap();
         let (_, found) = scratch.open();
-        let Found::Lost { aside, .. } = found else { panic!("{found:?}") };
+        let Found::Lost { aside, .. } = found else {
+            panic!("{found:?}")
+        };
         assert_eq!(aside, scratch.0.join(format!("spool.redb.lost-{number}")));
-        assert_eq!(fs::read_to_string(aside).unwrap(), format!("garbage {number}"));
+        assert_eq!(
+            fs::read_to_string(aside).unwrap(),
+            format!("garbage {number}")
+        );
     }
-    let names = fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = fs::read_dir(&scratch.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["spool.redb", "spool.redb.lost-3", "spool.redb.lost-4", "spool.redb.lost-5"]);
+    assert_eq!(
+        names,
+        [
+            "spool.redb",
+            "spool.redb.lost-3",
+            "spool.redb.lost-4",
+            "spool.redb.lost-5"
+        ]
+    );
 }

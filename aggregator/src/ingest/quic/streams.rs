@@ -14,10 +14,7 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use h3::{
     error::Code,
-    quic::{
-        self as h3_quic, ConnectionErrorIncoming, RecvStream as _, StreamErrorIncoming, StreamId,
-        WriteBuf,
-    },
+    quic::{self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf},
 };
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
 
@@ -119,7 +116,7 @@ impl h3_quic::Connection<Bytes> for Connection {
         };
         let accepted = ready!(go_on(&mut self.accepting_uni, begin, context));
         let stream = accepted.map_err(connection_error)?;
-        Poll::Ready(Ok(Receiver::new(stream, Meter::default())))
+        Poll::Ready(Receiver::new(stream, Meter::default()))
     }
 
     fn poll_accept_bidi(
@@ -136,8 +133,8 @@ impl h3_quic::Connection<Bytes> for Connection {
         let meter = Meter::default();
         *self.newest.slot() = meter.clone();
         Poll::Ready(Ok(Both {
-            sender: Sender::new(sender),
-            receiver: Receiver::new(receiver, meter),
+            sender: Sender::new(sender)?,
+            receiver: Receiver::new(receiver, meter)?,
         }))
     }
 
@@ -164,7 +161,8 @@ impl h3_quic::OpenStreams<Bytes> for Connection {
             Box::pin(async move { quic.open_uni().await })
         };
         let opened = ready!(go_on(&mut self.opening, begin, context));
-        Poll::Ready(opened.map(Sender::new).map_err(lost))
+        let opened = opened.map_err(connection_error).and_then(Sender::new);
+        Poll::Ready(opened.map_err(of_stream))
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
@@ -195,12 +193,14 @@ impl h3_quic::OpenStreams<Bytes> for Opener {
 /// What a peer sends.
 pub(super) struct Receiver {
     stream: quinn::RecvStream,
+    id: StreamId,
     meter: Meter,
 }
 
 impl Receiver {
-    fn new(stream: quinn::RecvStream, meter: Meter) -> Self {
-        Self { stream, meter }
+    fn new(stream: quinn::RecvStream, meter: Meter) -> Result<Self, ConnectionErrorIncoming> {
+        let id = id(stream.id())?;
+        Ok(Self { stream, id, meter })
     }
 }
 
@@ -225,7 +225,9 @@ impl h3_quic::RecvStream for Receiver {
             other => StreamErrorIncoming::Unknown(Box::new(other)),
         })?;
         self.meter.read(read);
-        Poll::Ready(Ok((read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))))
+        Poll::Ready(Ok(
+            (read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))
+        ))
     }
 
     fn stop_sending(&mut self, code: u64) {
@@ -234,28 +236,47 @@ impl h3_quic::RecvStream for Receiver {
     }
 
     fn recv_id(&self) -> StreamId {
-        id(self.stream.id())
+        self.id
     }
 }
 
 /// What is sent to a peer.
 pub(super) struct Sender {
     stream: quinn::SendStream,
+    id: StreamId,
     writing: Option<WriteBuf<Bytes>>,
+    is_over: bool,
+}
+
+impl Drop for Sender {
+    /// What was not finished is no answer; quinn alone would finish it.
+    fn drop(&mut self) {
+        if !self.is_over {
+            drop(
+                self.stream
+                    .reset(number(Code::H3_REQUEST_CANCELLED.value())),
+            );
+        }
+    }
 }
 
 impl Sender {
-    fn new(stream: quinn::SendStream) -> Self {
-        Self {
+    fn new(stream: quinn::SendStream) -> Result<Self, ConnectionErrorIncoming> {
+        Ok(Self {
+            id: id(stream.id())?,
             stream,
             writing: None,
-        }
+            is_over: false,
+        })
     }
 }
 
 impl h3_quic::SendStream<Bytes> for Sender {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        while let Some(data) = self.writing.as_mut().filter(|data| data.has_remaining()) {
+        while let Some(data) = &mut self.writing {
+            if !data.has_remaining() {
+                break;
+            }
             let write = Pin::new(&mut self.stream).poll_write(context, data.chunk());
             let written = ready!(write).map_err(|error| match error {
                 WriteError::Stopped(code) => StreamErrorIncoming::StreamTerminated {
@@ -272,28 +293,27 @@ impl h3_quic::SendStream<Bytes> for Sender {
 
     fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
         if self.writing.is_some() {
-            return Err(StreamErrorIncoming::ConnectionErrorIncoming {
-                connection_error: ConnectionErrorIncoming::InternalError(
-                    "sending before the last was sent".to_owned(),
-                ),
-            });
+            let reason = "sending before the last was sent".to_owned();
+            return Err(of_stream(ConnectionErrorIncoming::InternalError(reason)));
         }
         self.writing = Some(data.into());
         Ok(())
     }
 
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.is_over = true;
         let finished = self.stream.finish();
         Poll::Ready(finished.map_err(|error| StreamErrorIncoming::Unknown(Box::new(error))))
     }
 
     fn reset(&mut self, code: u64) {
+        self.is_over = true;
         // It was reset before, or has come to its end.
         drop(self.stream.reset(number(code)));
     }
 
     fn send_id(&self) -> StreamId {
-        id(self.stream.id())
+        self.id
     }
 }
 
@@ -364,9 +384,11 @@ fn connection_error(error: ConnectionError) -> ConnectionErrorIncoming {
 }
 
 fn lost(error: ConnectionError) -> StreamErrorIncoming {
-    StreamErrorIncoming::ConnectionErrorIncoming {
-        connection_error: connection_error(error),
-    }
+    of_stream(connection_error(error))
+}
+
+fn of_stream(connection_error: ConnectionErrorIncoming) -> StreamErrorIncoming {
+    StreamErrorIncoming::ConnectionErrorIncoming { connection_error }
 }
 
 fn never_opened() -> StreamErrorIncoming {
@@ -377,7 +399,8 @@ fn number(code: u64) -> VarInt {
     VarInt::from_u64(code).unwrap_or(VarInt::MAX)
 }
 
-/// quinn's numbers are those of the wire, as h3's are, so that none is out of bounds.
-fn id(stream: quinn::StreamId) -> StreamId {
-    StreamId::try_from(u64::from(stream)).unwrap_or(StreamId::FIRST_REQUEST)
+fn id(stream: quinn::StreamId) -> Result<StreamId, ConnectionErrorIncoming> {
+    StreamId::try_from(u64::from(stream)).map_err(|_| {
+        ConnectionErrorIncoming::InternalError("a stream's number is too large".to_owned())
+    })
 }

@@ -75,11 +75,12 @@ impl Lake {
                 files: self.encode(table, batches).await?,
             }),
         };
-        stream::iter(&mut files.files)
+        let writes: Vec<_> = files
+            .files
+            .iter_mut()
             .map(|file| self.write(file))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await
+            .collect();
+        stream::iter(writes).buffered(AT_ONCE).try_collect().await
     }
 
     /// These files will not be named any more.
@@ -91,9 +92,9 @@ impl Lake {
     }
 
     /// These files are committed.
-    pub(super) fn count(&self, files: Option<Files>) {
+    pub(super) fn count(&self, files: &Files) {
         self.counters.entries.add(1);
-        for file in files.iter().flat_map(|files| &files.files) {
+        for file in &files.files {
             self.counters.rows.add(file.rows);
             self.counters
                 .bytes

@@ -13,6 +13,8 @@ pub(super) struct Listing {
     pub entries: BTreeSet<u64>,
     /// Number of parts by version of those checkpoints of which all parts are there.
     pub checkpoints: BTreeMap<u64, u64>,
+    /// Nothing of a log is there, not even a part of a checkpoint.
+    pub is_empty: bool,
 }
 
 impl Listing {
@@ -30,6 +32,7 @@ impl Listing {
                 None => {}
             }
         }
+        listing.is_empty = listing.entries.is_empty() && found.is_empty();
         let whole = found
             .into_iter()
             .filter(|((_, parts), found)| parts == found);

@@ -11,7 +11,7 @@ pub mod name;
 mod read;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod usable;
 
 use bytes::Bytes;

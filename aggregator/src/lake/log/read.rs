@@ -81,7 +81,7 @@ impl Log {
             }
             snapshot.version = version;
             first = version.saturating_add(1);
-        } else if listing.entries.is_empty() && hint.is_none() {
+        } else if listing.is_empty && hint.is_none() {
             return Ok(Found::Nothing);
         }
         let Some(versions) = listing.from(first) else {

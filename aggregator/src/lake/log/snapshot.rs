@@ -25,6 +25,8 @@ pub struct File {
     pub partition: BTreeMap<String, Option<String>>,
     /// In bytes.
     pub size: u64,
+    /// When it was written, in milliseconds.
+    pub modified_ms: i64,
     /// As JSON, as they were written.
     pub stats: Option<Box<str>>,
 }
@@ -94,6 +96,7 @@ impl Snapshot {
             let file = File {
                 partition: add.partition_values,
                 size: u64::try_from(add.size).map_err(|_| "a negative file size")?,
+                modified_ms: add.modification_time,
                 stats: add.stats.map(String::into_boxed_str),
             };
             files.insert(add.path, file);

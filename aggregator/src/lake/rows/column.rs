@@ -4,12 +4,11 @@ use protocol::{Column, Kind, columns::Values};
 
 use super::{
     WriteError,
-    header::{Told, told},
+    header::{Told, told, told_of_gap},
     input::{Input, Inputs},
     texts::{ABSENT, as_u32},
     time,
 };
-use crate::lake::schema;
 
 /// Values of one column in the order of the file.
 #[derive(Debug)]
@@ -24,6 +23,22 @@ pub enum Placed {
     Texts(Vec<u32>),
     /// Of `Texts`: where each row's numbers stand in the list behind.
     Lists(Vec<Span>, Vec<u32>),
+    /// Of any kind: so many rows, and no value in any of them.
+    Absent(usize),
+}
+
+impl Placed {
+    /// Whether a row has no value.
+    pub fn lacks_any(&self) -> bool {
+        match self {
+            Self::Longs(_, present) | Self::Doubles(_, present) | Self::Booleans(_, present) => {
+                present.is_some()
+            }
+            Self::Texts(numbers) => numbers.contains(&ABSENT),
+            Self::Lists(spans, _) => spans.iter().any(Span::is_absent),
+            Self::Absent(rows) => *rows > 0,
+        }
+    }
 }
 
 /// Which rows have a value; `None` when all have.
@@ -36,6 +51,30 @@ pub struct Span {
     pub start: u32,
     /// How many; [`ABSENT`] for no list at all.
     pub len: u32,
+}
+
+impl Span {
+    /// Its items among those of all.
+    pub fn of<'a>(&self, items: &'a [u32]) -> &'a [u32] {
+        let start = self.start as usize;
+        items
+            .get(start..start.saturating_add(self.len()))
+            .unwrap_or_default()
+    }
+
+    /// How many items, 0 if there is no list.
+    pub fn len(&self) -> usize {
+        if self.is_absent() {
+            0
+        } else {
+            self.len as usize
+        }
+    }
+
+    /// No list at all.
+    pub fn is_absent(&self) -> bool {
+        self.len == ABSENT
+    }
 }
 
 const NO_LIST: Span = Span {
@@ -70,7 +109,11 @@ fn place<'a, T: Copy + 'a>(
             Part::All(values) => put_all(&mut out, mine.iter(), values),
             Part::Some(has, values) => {
                 let which = mine.iter().zip(has);
-                put_all(&mut out, which.clone().filter(|(_, has)| **has).map(|(at, _)| at), values);
+                put_all(
+                    &mut out,
+                    which.clone().filter(|(_, has)| **has).map(|(at, _)| at),
+                    values,
+                );
                 let missing = which.filter(|(_, has)| !**has).map(|(at, _)| at);
                 mark(&mut present, missing, places.len());
             }
@@ -99,27 +142,22 @@ fn mark<'a>(present: &mut Present, rows: impl IntoIterator<Item = &'a u32>, len:
 }
 
 /// A column as it goes into the file.
-pub fn placed(
-    inputs: &mut Inputs,
-    column: &Column,
-    places: &[u32],
-) -> Result<Placed, WriteError> {
-    if column.is_of_header {
+pub fn placed(inputs: &mut Inputs, column: &Column, places: &[u32]) -> Result<Placed, WriteError> {
+    if is_told(column) {
         return of_header(inputs, column, places);
+    }
+    let mut batches = inputs.batches.iter();
+    if batches.all(|batch| batch.column(column.id).is_none() && !batch.is_gap()) {
+        return Ok(Placed::Absent(places.len()));
     }
     let placed = match column.kind {
         Kind::Long | Kind::Int | Kind::Time => {
-            let is_row_count = schema::is_row_count(column);
-            let (values, present) = place(inputs, places, 0, |_, batch| {
-                match is_row_count && batch.is_gap() {
-                    true => Part::Same(0),
-                    false => longs(batch, column.id),
-                }
-            });
+            let (values, present) = numbers(inputs, column, places);
             Placed::Longs(values, present)
         }
         Kind::Double => {
-            let (values, present) = place(inputs, places, 0.0, |_, batch| doubles(batch, column.id));
+            let (values, present) =
+                place(inputs, places, 0.0, |_, batch| doubles(batch, column.id));
             Placed::Doubles(values, present)
         }
         Kind::Boolean => {
@@ -127,38 +165,53 @@ pub fn placed(
                 place(inputs, places, false, |_, batch| booleans(batch, column.id));
             Placed::Booleans(values, present)
         }
-        Kind::Text => Placed::Texts(numbers(inputs, column, places)?),
+        Kind::Text => Placed::Texts(texts(inputs, column, places)?),
         Kind::TimeText => Placed::Texts(times(inputs, column.id, places)),
         Kind::Texts => lists(inputs, column.id, places),
     };
     Ok(placed)
 }
 
-/// Numbers of a column of texts, of the header or not.
-pub fn numbers(
-    inputs: &mut Inputs,
-    column: &Column,
-    places: &[u32],
-) -> Result<Vec<u32>, WriteError> {
-    if column.is_of_header {
+/// Whether the batch as a whole tells it.
+const fn is_told(column: &Column) -> bool {
+    column.is_of_header || column.is_of_ledger
+}
+
+/// A column of texts, as numbers in the pool.
+pub fn texts(inputs: &mut Inputs, column: &Column, places: &[u32]) -> Result<Vec<u32>, WriteError> {
+    if is_told(column) {
         return match of_header(inputs, column, places)? {
             Placed::Texts(numbers) => Ok(numbers),
-            _ => Err(WriteError::Header { column: column.name }),
+            _ => Err(WriteError::Untold {
+                column: column.name,
+            }),
         };
     }
-    let (numbers, _) = place(inputs, places, ABSENT, |_, batch| texts(batch, column.id));
+    let (numbers, _) = place(inputs, places, ABSENT, |_, batch| {
+        texts_in(batch, column.id)
+    });
     Ok(numbers)
 }
 
-fn of_header(
-    inputs: &mut Inputs,
-    column: &Column,
-    places: &[u32],
-) -> Result<Placed, WriteError> {
-    let tell = |batch| told(column.name, batch).ok_or(WriteError::Header { column: column.name });
+/// A column of numbers or times that agents tell.
+pub fn numbers(inputs: &Inputs, column: &Column, places: &[u32]) -> (Vec<i64>, Present) {
+    place(inputs, places, 0, |_, batch| {
+        match told_of_gap(column.name, batch) {
+            Some(value) => Part::Same(value),
+            None => longs(batch, column.id),
+        }
+    })
+}
+
+fn of_header(inputs: &mut Inputs, column: &Column, places: &[u32]) -> Result<Placed, WriteError> {
+    let tell = |batch| {
+        told(column.name, batch).ok_or(WriteError::Untold {
+            column: column.name,
+        })
+    };
     let all = inputs.batches.iter().map(tell);
     let all: Vec<Told> = all.collect::<Result<_, _>>()?;
-    if matches!(column.kind, Kind::Text | Kind::TimeText) {
+    if column.kind == Kind::Text {
         let mut number = |told: &Told| match told {
             Told::Text(text) => inputs.pool.number(text),
             Told::Long(_) | Told::Absent => ABSENT,
@@ -183,12 +236,18 @@ fn times(inputs: &mut Inputs, id: u32, places: &[u32]) -> Vec<u32> {
     let mut number = |unix_us: i64| match last {
         Some((known, number)) if known == unix_us => number,
         _ => {
-            let number = inputs.pool.number(&time::iso(protocol::Timestamp { unix_us }));
+            let number = inputs
+                .pool
+                .number(&time::iso(protocol::Timestamp { unix_us }));
             last = Some((unix_us, number));
             number
         }
     };
-    let has = |row: usize| present.as_ref().is_none_or(|present| present.get(row) == Some(&true));
+    let has = |row: usize| {
+        present
+            .as_ref()
+            .is_none_or(|present| present.get(row) == Some(&true))
+    };
     let rows = values.iter().enumerate();
     rows.map(|(row, &unix_us)| if has(row) { number(unix_us) } else { ABSENT })
         .collect()
@@ -249,7 +308,7 @@ fn booleans(batch: &Input, id: u32) -> Part<'_, bool> {
     }
 }
 
-fn texts(batch: &Input, id: u32) -> Part<'_, u32> {
+fn texts_in(batch: &Input, id: u32) -> Part<'_, u32> {
     match values(batch, id) {
         Some((present, Values::Texts(numbers, _))) => part(present, numbers),
         _ => Part::Absent,

@@ -1,84 +1,186 @@
-//! One Parquet file, column after column: each is built, encoded and let go before the next.
+//! One Parquet file, column after column: each is built, encoded and let go before the next, so that
+//! there is never more than one of them beside the rows as they came.
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Field, SchemaRef};
 use bytes::Bytes;
 use parquet::{
     arrow::{
         ArrowSchemaConverter,
-        arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves},
+        arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves},
     },
     basic::{Compression, Encoding, ZstdLevel},
-    errors::ParquetError,
+    errors::{ParquetError, Result as Encoded},
     file::{
-        metadata::ParquetMetaData,
+        metadata::{ParquetMetaData, SortingColumn},
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
-        writer::SerializedFileWriter,
+        writer::{SerializedFileWriter, SerializedRowGroupWriter},
     },
-    schema::types::ColumnPath,
+    schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor},
 };
 use protocol::{Column, Kind, Table};
 
-use super::{WriteError, array::array, column, input::Inputs, order};
+use super::{
+    WriteError,
+    array::array,
+    column::{self, Placed},
+    dictionary::{Chunk, Dictionary, Leaves, PAGE_ROWS},
+    input::Inputs,
+    order,
+    texts::Pool,
+};
 use crate::lake::schema;
 
-/// Rows of a page: what a reader skips or takes as one.
-const PAGE_ROWS: usize = 20_000;
+/// Level 3 makes files 6 % smaller in a quarter more time.
+const ZSTD_LEVEL: i32 = 1;
+/// Which wrote it, for readers that know of faults of certain versions.
+const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 
-pub fn write(table: Table, columns: &[Column], inputs: &mut Inputs) -> Result<(Bytes, ParquetMetaData), WriteError> {
-    let places = order::places(inputs, columns)?;
-    let schema = schema::arrow(table, columns);
-    let failed = |source: ParquetError| WriteError::Parquet { table: table.name(), source };
-    let descriptor = ArrowSchemaConverter::new().convert(&schema).map_err(failed)?;
-    let properties = properties(columns);
-    let mut out = Vec::new();
-    let mut file = SerializedFileWriter::new(&mut out, descriptor.root_schema_ptr(), properties).map_err(failed)?;
-    let factory = ArrowRowGroupWriterFactory::new(&file, SchemaRef::clone(&schema));
-    let writers = factory.create_column_writers(0).map_err(failed)?;
-    let mut group = file.next_row_group().map_err(failed)?;
-    for ((column, field), mut writer) in columns.iter().zip(schema.fields()).zip(writers) {
-        let t0 = std::time::Instant::now();
-        let placed = column::placed(inputs, column, &places)?;
-        let array = array(placed, field.data_type(), &inputs.pool);
-        let t1 = std::time::Instant::now();
-        for leaf in compute_leaves(field, &array).map_err(failed)? {
-            writer.write(&leaf).map_err(failed)?;
-        }
-        drop(array);
-        let chunk = writer.close().map_err(failed)?;
-        let size = chunk.close().bytes_written;
-        chunk.append_to_row_group(&mut group).map_err(failed)?;
-        if std::env::var_os("ROWS_TRACE").is_some() {
-            eprintln!("{:32} build {:6} us  encode {:6} us  {:8} bytes", column.name, (t1 - t0).as_micros(), t1.elapsed().as_micros(), size);
-        }
-    }
-    group.close().map_err(failed)?;
-    let metadata = file.close().map_err(failed)?;
-    Ok((Bytes::from(out), metadata))
+type Group<'a, 'b> = SerializedRowGroupWriter<'a, &'b mut Vec<u8>>;
+
+/// Sorts the rows and makes them one file of one row group.
+pub fn write(table: Table, inputs: &mut Inputs) -> Result<(Bytes, ParquetMetaData), WriteError> {
+    let mut bytes = Vec::new();
+    let metadata = write_to(&mut bytes, table, inputs)?;
+    Ok((bytes.into(), metadata))
 }
 
-fn properties(columns: &[Column]) -> WriterPropertiesPtr {
-    let level = ZstdLevel::try_new(1).unwrap_or_default();
+fn write_to(
+    out: &mut Vec<u8>,
+    table: Table,
+    inputs: &mut Inputs,
+) -> Result<ParquetMetaData, WriteError> {
+    let columns = table.columns();
+    let places = order::places(inputs, table)?;
+    let failed = |source: ParquetError| WriteError::Parquet {
+        table: table.name(),
+        source,
+    };
+    let mut file = File::new(out, table, columns).map_err(failed)?;
+    let writers = file.writers().map_err(failed)?;
+    let mut group = file.writer.next_row_group().map_err(failed)?;
+    for ((at, column), writer) in columns.iter().enumerate().zip(writers) {
+        let placed = column::placed(inputs, column, &places)?;
+        let field = file.schema.field(at);
+        if !field.is_nullable() && placed.lacks_any() {
+            return Err(WriteError::Lacks {
+                table: table.name(),
+                column: column.name,
+            });
+        }
+        let of_file = OfFile {
+            field,
+            column: file.parquet.column(at),
+            writer,
+        };
+        of_file
+            .add(&mut group, placed, &inputs.pool)
+            .map_err(failed)?;
+    }
+    group.close().map_err(failed)?;
+    file.writer.close().map_err(failed)
+}
+
+/// A file without rows yet.
+struct File<'a> {
+    schema: SchemaRef,
+    parquet: SchemaDescriptor,
+    writer: SerializedFileWriter<&'a mut Vec<u8>>,
+}
+
+impl<'a> File<'a> {
+    fn new(out: &'a mut Vec<u8>, table: Table, columns: &[Column]) -> Encoded<Self> {
+        let schema = schema::arrow(columns);
+        let parquet = ArrowSchemaConverter::new().convert(&schema)?;
+        let properties = properties(table, columns)?;
+        let writer = SerializedFileWriter::new(out, parquet.root_schema_ptr(), properties)?;
+        Ok(Self {
+            schema,
+            parquet,
+            writer,
+        })
+    }
+
+    /// The library's encoders, one for each column.
+    fn writers(&self) -> Encoded<Vec<ArrowColumnWriter>> {
+        let schema = SchemaRef::clone(&self.schema);
+        ArrowRowGroupWriterFactory::new(&self.writer, schema).create_column_writers(0)
+    }
+}
+
+/// A column as the file knows it.
+struct OfFile<'a> {
+    field: &'a Field,
+    column: ColumnDescPtr,
+    writer: ArrowColumnWriter,
+}
+
+impl OfFile<'_> {
+    /// Encodes it as the next of the row group.
+    fn add(mut self, group: &mut Group<'_, '_>, placed: Placed, pool: &Pool) -> Encoded<()> {
+        if let Some(leaves) = Leaves::of(&placed)
+            && let Some(dictionary) = Dictionary::of(leaves, pool)
+        {
+            let chunk = Chunk::new(pool, &dictionary, self.column, ZSTD_LEVEL)?;
+            let (bytes, close) = chunk.encode(leaves)?;
+            return group.append_column(&bytes, close);
+        }
+        let array = array(placed, self.field.data_type(), pool)?;
+        for leaf in compute_leaves(self.field, &array)? {
+            self.writer.write(&leaf)?;
+        }
+        drop(array);
+        self.writer.close()?.append_to_row_group(group)
+    }
+}
+
+fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> {
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_created_by(concat!("podledger ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_created_by(CREATED_BY.to_owned())
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
-        .set_statistics_enabled(EnabledStatistics::Page);
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(sorting(table, columns));
     for column in columns {
-        let path = ColumnPath::from(column.name);
-        match column.kind {
-            Kind::Long | Kind::Int | Kind::Time => {
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-            }
-            Kind::Double | Kind::Boolean => {
-                properties = properties.set_column_dictionary_enabled(path, false);
-            }
-            Kind::Text | Kind::TimeText | Kind::Texts => {}
+        if let Some(encoding) = encoding(column.kind) {
+            let path = ColumnPath::new(path(column));
+            properties = properties.set_column_encoding(path, encoding);
         }
     }
-    Arc::new(properties.build())
+    Ok(Arc::new(properties.build()))
+}
+
+/// Where a column's values are in the schema of the file.
+fn path(column: &Column) -> Vec<String> {
+    let path: &[&str] = match column.kind {
+        Kind::Texts => &[column.name, "list", "element"],
+        _ => &[column.name],
+    };
+    path.iter().map(|part| (*part).to_owned()).collect()
+}
+
+/// What a column is encoded as, if not as a dictionary.
+fn encoding(kind: Kind) -> Option<Encoding> {
+    match kind {
+        Kind::Long | Kind::Int | Kind::Time => Some(Encoding::DELTA_BINARY_PACKED),
+        Kind::Text | Kind::TimeText | Kind::Texts => Some(Encoding::DELTA_BYTE_ARRAY),
+        Kind::Double | Kind::Boolean => None,
+    }
+}
+
+/// The order of the rows, as it is told to readers.
+fn sorting(table: Table, columns: &[Column]) -> Option<Vec<SortingColumn>> {
+    let keys = order::keys(table).iter().copied();
+    let place = |name| columns.iter().position(|column| column.name == name);
+    let sorting = |name| {
+        Some(SortingColumn {
+            column_idx: i32::try_from(place(name)?).ok()?,
+            descending: false,
+            nulls_first: true,
+        })
+    };
+    keys.map(sorting).collect()
 }

@@ -1,11 +1,8 @@
-//! Columns that a batch's header tells, or that its being a gap does: the same in all of its rows.
+//! What a batch's header tells, or its being a gap: the same in all of its rows.
 
 use protocol::{GapReason, Table, Timestamp};
 
-use super::{
-    input::{Input, Rows},
-    time,
-};
+use super::input::{Input, Rows};
 
 /// What a column of the header holds in a batch's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,18 +15,17 @@ pub enum Told {
     Long(i64),
 }
 
-/// The value of the column of this name; `None` if no header tells such a thing.
+/// What is told of the column of this name; `None` if nothing tells such a thing.
 pub fn told(name: &str, input: &Input) -> Option<Told> {
     let header = &input.header;
     let told = match name {
-        "timestamp" => Told::Text(time::iso(header.window_end)),
         "cluster_id" => Told::Text(header.cluster.clone()),
         "node_name" => Told::Text(header.node.clone()),
         "boot_id" => Told::Text(header.boot_id.clone()),
         "epoch" => Told::Text(header.epoch.to_string()),
         "seq" => long(header.seq),
         "window_start" => at(header.window_start),
-        "window_end" => at(header.window_end),
+        "timestamp" | "window_end" => at(header.window_end),
         "prev_epoch" => header.previous.map_or(Told::Absent, |previous| {
             Told::Text(previous.epoch.to_string())
         }),
@@ -39,6 +35,17 @@ pub fn told(name: &str, input: &Input) -> Option<Told> {
         _ => return of_gap(name, input),
     };
     Some(told)
+}
+
+/// A number that a gap's one row has, though no agent filled it in: its times are the header's, and no
+/// rows came with it.
+pub fn told_of_gap(name: &str, input: &Input) -> Option<i64> {
+    match told(name, input) {
+        _ if !input.is_gap() => None,
+        Some(Told::Long(value)) => Some(value),
+        Some(Told::Text(_) | Told::Absent) => None,
+        None => name.starts_with("rows_").then_some(0),
+    }
 }
 
 fn of_gap(name: &str, input: &Input) -> Option<Told> {

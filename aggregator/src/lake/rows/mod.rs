@@ -3,29 +3,39 @@
 
 mod array;
 mod column;
+mod dictionary;
 mod file;
 mod header;
 mod input;
 mod order;
 mod ranks;
+mod stats;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod time;
+mod write;
 
-use bytes::Bytes;
 use parquet::errors::ParquetError;
-use protocol::{Column, Invalid, Limits, Table};
+use protocol::{Invalid, Limits, Table};
 
+use super::{
+    encode::{Encode, EncodeError, NewFile},
+    schema,
+};
 use crate::held::Held;
 
 pub use input::{Input, Inputs, Rows};
+pub use write::{build, sort, write_files};
 
 /// What bounds one file.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteSettings {
-    /// Of the batches.
+    /// Of the batches, as when they came in.
     pub limits: Limits,
-    /// Rows of a file, which is one row group; one batch more than this is never in it.
-    pub file_rows: usize,
+    /// Rows of a file, which is one row group, beside those of one more batch. It bounds the memory
+    /// that a commit takes, for its files are made one after the other.
+    pub file_rows: u64,
 }
 
 impl Default for WriteSettings {
@@ -37,11 +47,21 @@ impl Default for WriteSettings {
     }
 }
 
+impl Encode for WriteSettings {
+    fn schema(&self, table: Table) -> String {
+        schema::delta(table.columns())
+    }
+
+    fn files(&self, table: Table, batches: &[Held]) -> Result<Vec<NewFile>, EncodeError> {
+        Ok(write_files(table, batches, self)?)
+    }
+}
+
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// A batch that was checked can't be read now.
-    #[error("reading batch {seq} of {node} again")]
+    #[error("reading batch {seq} of {node} again, which was checked when it came in")]
     Batch {
         /// Whose.
         node: String,
@@ -51,9 +71,27 @@ pub enum WriteError {
         #[source]
         source: Invalid,
     },
-    /// A column that headers should tell, but none does.
-    #[error("column {column} is of the header, and nothing tells its value")]
-    Header {
+    /// It has not the rows that were counted when it came in.
+    #[error("batch {seq} of {node} has other rows for {table} than when it came in")]
+    Rows {
+        /// Whose.
+        node: String,
+        /// Its number.
+        seq: u64,
+        /// Of which table.
+        table: &'static str,
+    },
+    /// A column that the batch as a whole should tell, and does not.
+    #[error("column {column} is of the header or of the ledger, and nothing tells its value")]
+    Untold {
+        /// Which.
+        column: &'static str,
+    },
+    /// A value that every row must have is not there, though the batches were checked.
+    #[error("a row for {table} has no {column}")]
+    Lacks {
+        /// Of which table.
+        table: &'static str,
         /// Which.
         column: &'static str,
     },
@@ -66,21 +104,4 @@ pub enum WriteError {
         #[source]
         source: ParquetError,
     },
-}
-
-/// A file that is not in a store yet.
-#[derive(Clone, Debug)]
-pub struct NewFile {
-    /// Cluster and date.
-    pub partition: (String, String),
-    /// All of it.
-    pub bytes: Bytes,
-    /// How many rows.
-    pub rows: u64,
-    /// `add.stats` of the table's log.
-    pub stats: String,
-}
-
-pub fn build(table: Table, columns: &[Column], mut inputs: Inputs) -> Result<Bytes, WriteError> {
-    Ok(file::write(table, columns, &mut inputs)?.0)
 }

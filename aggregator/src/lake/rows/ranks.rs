@@ -1,25 +1,32 @@
 //! The order of texts as numbers, so that rows are sorted by comparing integers.
 
-use super::texts::{ABSENT, Pool};
+use super::texts::Pool;
 
 /// Groups up to this size are compared whole; larger ones by eight bytes at a time, which stand
 /// beside the number and cost no look at the text.
 const SMALL: usize = 24;
 
-/// Rank of each text of the pool among those that are named, from 1; 0 for the others.
-pub fn ranks(pool: &Pool, named: &[u32]) -> Vec<u32> {
+/// Each of these numbers once.
+pub fn distinct(pool: &Pool, numbers: &[u32]) -> Vec<u32> {
     let mut seen = vec![false; pool.len()];
-    let mut keys = Vec::new();
-    for &number in named.iter().filter(|&&number| number != ABSENT) {
-        if let Some(seen) = seen.get_mut(number as usize)
-            && !std::mem::replace(seen, true)
-        {
-            keys.push((0, number));
-        }
-    }
+    let is_new = |number: &u32| {
+        let seen = seen.get_mut(*number as usize);
+        seen.is_some_and(|seen| !std::mem::replace(seen, true))
+    };
+    numbers.iter().copied().filter(is_new).collect()
+}
+
+/// Numbers in the order of their texts.
+pub fn sorted(pool: &Pool, numbers: Vec<u32>) -> Vec<u32> {
+    let mut keys: Vec<(u64, u32)> = numbers.into_iter().map(|number| (0, number)).collect();
     sort(pool, &mut keys, 0);
+    keys.into_iter().map(|(_, number)| number).collect()
+}
+
+/// Rank of each text of the pool among those of these numbers, from 1; 0 for the others.
+pub fn ranks(pool: &Pool, numbers: &[u32]) -> Vec<u32> {
     let mut ranks = vec![0; pool.len()];
-    for (rank, (_, number)) in (1..).zip(keys) {
+    for (rank, number) in (1..).zip(sorted(pool, distinct(pool, numbers))) {
         if let Some(slot) = ranks.get_mut(number as usize) {
             *slot = rank;
         }

@@ -4,7 +4,6 @@
 //! A put-if-absent is tried again as well. If the answer of the first was lost, the second is told that
 //! the name is taken: so "taken" says nothing about by whom, and whoever asks has to look.
 
-mod local;
 mod pace;
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +18,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{LakeError, counters::Counters, random::Random};
 use pace::Pace;
 
-pub use local::LocalStore;
 pub use pace::Rates;
 
 /// How a store is asked again.
@@ -88,7 +86,7 @@ impl Store {
     /// The whole of an object, if there is one.
     pub async fn get(&self, path: &Path) -> Result<Option<Bytes>, LakeError> {
         let read = self
-            .again("reading", path, async || {
+            .again("reading", path, || async {
                 let object = self.inner.get_opts(path, GetOptions::default()).await?;
                 object.bytes().await
             })
@@ -101,7 +99,7 @@ impl Store {
 
     /// Puts an object of a name that nobody else uses.
     pub async fn put(&self, path: &Path, content: &Bytes) -> Result<(), LakeError> {
-        self.again("writing", path, async || {
+        self.again("writing", path, || async {
             let options = PutOptions::from(PutMode::Overwrite);
             self.inner
                 .put_opts(path, content.clone().into(), options)
@@ -115,7 +113,7 @@ impl Store {
     /// Puts an object, unless there is one of that name.
     pub async fn create(&self, path: &Path, content: &Bytes) -> Result<Created, LakeError> {
         let put = self
-            .again("creating", path, async || {
+            .again("creating", path, || async {
                 let payload = PutPayload::from(content.clone());
                 let options = PutOptions::from(PutMode::Create);
                 self.inner.put_opts(path, payload, options).await
@@ -135,7 +133,7 @@ impl Store {
         after: Option<&str>,
     ) -> Result<Vec<ObjectMeta>, LakeError> {
         let offset = after.map(|name| folder.clone().join(name));
-        self.again("listing", folder, async || {
+        self.again("listing", folder, || async {
             let objects = match &offset {
                 Some(offset) => self.inner.list_with_offset(Some(folder), offset),
                 None => self.inner.list(Some(folder)),
@@ -146,12 +144,15 @@ impl Store {
         .map_err(failed("listing", folder))
     }
 
-    async fn again<T>(
+    async fn again<T, F>(
         &self,
         doing: &'static str,
         path: &Path,
-        operation: impl AsyncFn() -> Result<T>,
-    ) -> Result<T> {
+        operation: impl Fn() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let end = Instant::now() + self.retry.operation;
         let mut pause = self.retry.first_pause;
         loop {

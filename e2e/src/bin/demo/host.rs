@@ -15,13 +15,17 @@ use agent::{
 use anyhow::{Context as _, Result};
 use e2e::harness::say;
 
-use crate::{CLOSING_PATIENCE, INTERVAL, Show, loads::Loads, summary::Summary, verdicts::Verdicts};
+use crate::{
+    CLOSING_PATIENCE, INTERVAL, Show, ledger::Ledger, loads::Loads, summary::Summary,
+    verdicts::Verdicts,
+};
 
 /// Runs it and tells its summary; whether that agrees.
 pub(crate) fn run(
     length: Duration,
     stop: &Arc<AtomicBool>,
     mut show: Show,
+    ledger: &mut Ledger,
     told: &mut impl Write,
 ) -> Result<bool> {
     let root = cgroups::find_root().context("no cgroup2 file system is mounted")?;
@@ -29,13 +33,16 @@ pub(crate) fn run(
     // Nothing outlives the demo.
     kernel.pins = None;
     let mut host = Host::start(Settings::new(kernel, None), say)?;
+    let mut shipping = ledger.shipping(&mut host)?;
     let mut summary = Summary::default();
     let loads = Loads::start()?;
     let deadline = Instant::now() + length;
     let shown = run::on_host(
         &mut host,
         Schedule::new(INTERVAL, Some(deadline), stop),
+        Some(&mut shipping),
         |rows| {
+            ledger.count(rows);
             summary.add(rows);
             show.window(rows)
         },
@@ -48,7 +55,8 @@ pub(crate) fn run(
     let never = Arc::default();
     while !summary.is_complete(&truth) && Instant::now() < closing {
         let next = Schedule::new(INTERVAL, Some(Instant::now() + INTERVAL), &never);
-        run::on_host(&mut host, next, |rows| {
+        run::on_host(&mut host, next, Some(&mut shipping), |rows| {
+            ledger.count(rows);
             summary.add(rows);
             show.window(rows)
         })?;

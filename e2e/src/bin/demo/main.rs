@@ -1,8 +1,10 @@
 //! The agent at work on this host, first with every cgroup as a workload, then with pods as a kubelet and
 //! an API server tell of them. What the workloads consume is known, and a summary compares what the rows
-//! say with what the workloads and the kernel's files say.
+//! say with what the workloads and the kernel's files say. All rows also go to an aggregator, and in the end
+//! its tables are read back.
 
 mod host;
+mod ledger;
 mod loads;
 mod node;
 mod pod_summary;
@@ -23,6 +25,7 @@ use agent::{host::output, run};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use e2e::{harness::say, process};
+use ledger::Ledger;
 use protocol::Row;
 
 /// Windows of the demo are short, so that something is seen to happen.
@@ -72,17 +75,24 @@ fn run(arguments: &Arguments) -> Result<bool> {
     // A live table covers what stood there: everything is summed up at the end.
     let mut told = b"\nEvery cgroup of this host as a workload:\n".to_vec();
     let show = Show::new(arguments.data.as_deref(), "rows.jsonl")?;
-    let mut agrees = host::run(host_length, &stop, show, &mut told)?;
+    let mut ledger = Ledger::start(arguments.data.as_deref())?;
+    let mut agrees = host::run(host_length, &stop, show, &mut ledger, &mut told)?;
     if stop.load(Ordering::Relaxed) {
         told.extend_from_slice(b"\nstopped before the part with pods\n");
+        agrees &= ledger.finish(&mut told)?;
         print(&told)?;
         return Ok(agrees);
     }
     told.extend_from_slice(b"\nPods, as a kubelet and an API server tell of them:\n");
     let show = Show::new(arguments.data.as_deref(), "pods.jsonl")?;
-    let pods = node::run(pods_length, &stop, show, &mut told);
-    print(&told)?;
+    let pods = node::run(pods_length, &stop, show, &mut ledger, &mut told);
+    if pods.is_err() {
+        print(&told)?;
+    }
     agrees &= pods?;
+    told.extend_from_slice(b"\nWhat the aggregator's tables hold now:\n");
+    agrees &= ledger.finish(&mut told)?;
+    print(&told)?;
     Ok(agrees)
 }
 

@@ -18,7 +18,10 @@ use e2e::{
     node::{self, FakeNode},
 };
 
-use crate::{CLOSING_PATIENCE, INTERVAL, Show, pod_summary::PodSummary, pods, verdicts::Verdicts};
+use crate::{
+    CLOSING_PATIENCE, INTERVAL, Show, ledger::Ledger, pod_summary::PodSummary, pods,
+    verdicts::Verdicts,
+};
 
 /// The pods end this long before the part does, and their last rows come.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -28,6 +31,7 @@ pub(crate) fn run(
     length: Duration,
     stop: &Arc<AtomicBool>,
     mut show: Show,
+    ledger: &mut Ledger,
     told: &mut impl Write,
 ) -> Result<bool> {
     let end = Instant::now() + length;
@@ -35,6 +39,7 @@ pub(crate) fn run(
     let mut settings = fakes.settings();
     settings.interval = INTERVAL;
     let mut host = node::host(&fakes.scene.node_name())?;
+    let mut shipping = ledger.shipping(&mut host)?;
     // The pods end when somebody stops the demo, and the agent when it told of their end.
     let over = Arc::new(AtomicBool::new(false));
     let (counting, begin) = mpsc::channel::<()>();
@@ -53,10 +58,12 @@ pub(crate) fn run(
     let shown = run::on_node(
         &mut host,
         settings,
+        Some(&mut shipping),
         (Some(end + CLOSING_PATIENCE), &over),
         |rows| {
             // From the first window on everything is counted. It listens to the first word only.
             counting.send(()).unwrap_or_default();
+            ledger.count(rows);
             summary.add(rows);
             if driver.is_finished() && summary.is_complete() {
                 over.store(true, Ordering::Relaxed);

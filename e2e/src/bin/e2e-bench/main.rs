@@ -2,6 +2,7 @@
 //! `kernel` and `agent` print one number for each published bound; `churn` asserts that nothing is kept.
 
 mod agent;
+mod aggregator;
 mod churn;
 mod kernel;
 mod numbers;
@@ -19,6 +20,8 @@ enum Command {
     Kernel(kernel::Args),
     /// Cost of the agent of a node, beside a plain collector
     Agent(agent::Args),
+    /// Cost of the aggregator under the load of a large cluster, beside a plain one
+    Aggregator(aggregator::Args),
     /// Makes and removes cgroups, and checks that nothing of them is kept
     Churn(churn::Args),
 }
@@ -30,6 +33,7 @@ fn main() -> Result<()> {
     match Command::parse() {
         Command::Kernel(args) => kernel::run(&args),
         Command::Agent(args) => agent::run(&args),
+        Command::Aggregator(args) => aggregator::run(&args),
         Command::Churn(args) => churn::run(&args),
     }
 }

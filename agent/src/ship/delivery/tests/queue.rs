@@ -67,7 +67,9 @@ impl Queue for Fake {
 
     fn read(&self, epoch: Epoch, seq: u64, bytes: usize) -> Result<Vec<(u64, Bytes)>, Infallible> {
         let found = self.waiting.iter().find(|one| one.epoch == epoch);
-        let seqs = found.map_or(1..=0, |one| seq.max(one.first)..=one.last);
+        let seqs = found
+            .into_iter()
+            .flat_map(|one| seq.max(one.first)..=one.last);
         let frame = Bytes::from(vec![0; self.frame_bytes]);
         let count = (bytes / self.frame_bytes).max(1);
         Ok(seqs.take(count).map(|seq| (seq, frame.clone())).collect())

@@ -1,0 +1,134 @@
+//! Opens a connection: to the address that answers first, from a socket of its own. A socket that was
+//! used before may be tied, somewhere on the way, to an aggregator that is gone.
+
+use std::{
+    future::Future,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::select_ok;
+use quinn::{ConnectionError, Endpoint, IdleTimeout, TransportConfig, VarInt};
+use tokio::time::{sleep, timeout};
+
+use super::{Connection, Target};
+use crate::{
+    http::HttpError,
+    ship::{Settings, ShipError},
+};
+
+/// What the other side may have on its way to us.
+pub(super) const RECEIVE_WINDOW: u32 = 512 * 1024;
+const STREAM_RECEIVE_WINDOW: u32 = 256 * 1024;
+const SEND_WINDOW: u64 = 4 << 20;
+/// Streams that an HTTP/3 server opens: control, two of QPACK, and what it tries out.
+const SERVER_STREAMS: u32 = 8;
+/// First guess of the round trip. A lost first packet is sent again within the patience, three times.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+const MOST_ADDRESSES: usize = 4;
+/// Head start of an address before the next.
+const HEAD_START: Duration = Duration::from_millis(200);
+const MOST_HEADER_BYTES: u64 = 16 * 1024;
+/// TLS alerts as codes of QUIC begin here.
+const CRYPTO_CODES: u64 = 0x100;
+
+type Opened = (Endpoint, quinn::Connection);
+type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Opened, ShipError>> + Send + 'a>>;
+
+pub(super) async fn connect(target: &Target) -> Result<Connection, ShipError> {
+    let patience = target.settings.limits.patience;
+    let opened = timeout(patience, open(target)).await;
+    let (endpoint, quic) = opened.unwrap_or_else(|_| Err(target.silent()))?;
+    let mut builder = h3::client::builder();
+    builder.max_field_section_size(MOST_HEADER_BYTES);
+    let speak = builder.build(h3_quinn::Connection::new(quic.clone()));
+    let (mut connection, sender) = timeout(patience, speak)
+        .await
+        .map_err(|_| target.silent())?
+        .map_err(|error| target.broken(&error.to_string()))?;
+    let driver = tokio::spawn(async move {
+        // Its error reaches the request that it concerns.
+        let _reported_there = connection.wait_idle().await;
+    });
+    Ok(Connection {
+        endpoint,
+        quic,
+        sender,
+        driver,
+    })
+}
+
+async fn open(target: &Target) -> Result<Opened, ShipError> {
+    let endpoint = target.endpoint();
+    let addresses = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
+        .await
+        .map_err(|error| HttpError::connect(endpoint, &error))?;
+    let attempts: Vec<Attempt<'_>> = (0..)
+        .zip(addresses.take(MOST_ADDRESSES))
+        .map(|(place, address)| Box::pin(attempt(target, address, place)) as Attempt<'_>)
+        .collect();
+    if attempts.is_empty() {
+        return Err(ShipError::Http(HttpError::Connect {
+            endpoint: endpoint.to_string(),
+            reason: "its name has no address".to_owned(),
+        }));
+    }
+    let (opened, _) = select_ok(attempts).await?;
+    Ok(opened)
+}
+
+async fn attempt(target: &Target, address: SocketAddr, place: u32) -> Result<Opened, ShipError> {
+    sleep(HEAD_START * place).await;
+    let local: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket =
+        Endpoint::client(local).map_err(|error| HttpError::connect(target.endpoint(), &error))?;
+    let mut config = quinn::ClientConfig::new(Arc::clone(&target.trust.config) as Arc<_>);
+    config.transport_config(Arc::new(transport(&target.settings)));
+    let connecting = socket
+        .connect_with(config, address, target.settings.name())
+        .map_err(|error| HttpError::Connect {
+            endpoint: target.endpoint().to_string(),
+            reason: error.to_string(),
+        })?;
+    let quic = connecting.await.map_err(|error| refused(target, &error))?;
+    Ok((socket, quic))
+}
+
+fn transport(settings: &Settings) -> TransportConfig {
+    let limits = &settings.limits;
+    let mut config = TransportConfig::default();
+    config
+        .initial_rtt(INITIAL_RTT)
+        .keep_alive_interval(Some(limits.keep_alive))
+        .max_idle_timeout(IdleTimeout::try_from(limits.idle_timeout).ok())
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(SERVER_STREAMS))
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .stream_receive_window(VarInt::from_u32(STREAM_RECEIVE_WINDOW))
+        .send_window(SEND_WINDOW)
+        .datagram_receive_buffer_size(None);
+    config
+}
+
+fn refused(target: &Target, error: &ConnectionError) -> ShipError {
+    let reason = match (target.trust.distrust(), error) {
+        (Some(reason), _) => reason,
+        (None, ConnectionError::TransportError(error)) if is_of_tls(error.code) => {
+            error.to_string()
+        }
+        (None, ConnectionError::ConnectionClosed(close)) if is_of_tls(close.error_code) => {
+            format!("it ended the handshake: {close}")
+        }
+        _ => return target.broken(&error.to_string()),
+    };
+    ShipError::Http(HttpError::tls(target.endpoint(), reason))
+}
+
+fn is_of_tls(code: quinn::TransportErrorCode) -> bool {
+    u64::from(code) >= CRYPTO_CODES
+}

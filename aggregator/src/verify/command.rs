@@ -1,0 +1,127 @@
+//! `verify` as a command.
+
+use std::io::{self, Write as _};
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
+
+use clap::Args;
+use object_store::ObjectStore;
+use protocol::Timestamp;
+use std::sync::Arc;
+
+use super::error::VerifyError;
+use super::judge::Rules;
+use super::read::{Progress, Reading};
+use super::report::Report;
+use super::tables::Tables;
+use crate::error_chain;
+use crate::store_url::StoreUrl;
+
+/// The tables are right.
+const PROVED: u8 = 0;
+/// They are not: the report names the rows.
+const REFUTED: u8 = 1;
+/// They could not be read, so that nothing is known.
+const UNREADABLE: u8 = 2;
+
+/// Between two lines that say how far it is.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// Options of `verify`.
+#[derive(Args, Clone, Debug)]
+pub struct Arguments {
+    /// Where the tables are: s3://bucket/prefix or file:///directory
+    ///
+    /// AWS_REGION, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are heeded, as are
+    /// web identities and instance profiles. Ends with 0 if the tables are right, with 1 if they are
+    /// not, and with 2 if they could not be read.
+    #[arg(value_name = "URL", env = "PODLEDGER_AGGREGATOR_STORE")]
+    pub store: String,
+    /// How long a commit may take: younger rows that the ledger does not have are no error
+    #[arg(long, value_name = "DURATION", default_value = "15m")]
+    pub settle: humantime::Duration,
+    /// Memory for counts in MiB; with less than all batches need, everything is read several times
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub memory: u64,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads, judges and prints. The exit code.
+pub async fn run(
+    arguments: &Arguments,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> u8 {
+    let report = match report(arguments, environment).await {
+        Ok(report) => report,
+        Err(error) => {
+            say(&format!("error: {}", error_chain(&error)));
+            return UNREADABLE;
+        }
+    };
+    match (print(&report, arguments.json), report.is_proved()) {
+        (Ok(()), true) => PROVED,
+        (Ok(()), false) => REFUTED,
+        (Err(error), _) => {
+            say(&format!("error: printing the report: {error}"));
+            UNREADABLE
+        }
+    }
+}
+
+async fn report(
+    arguments: &Arguments,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Report, VerifyError> {
+    let (store, prefix) = StoreUrl::parse(&arguments.store)?.open(environment)?;
+    let told = Mutex::new(Instant::now());
+    let reading = Reading {
+        store: Arc::<dyn ObjectStore>::clone(&store),
+        snapshots: &Tables::new(store, prefix),
+        rules: Rules {
+            now: Timestamp::from_system(SystemTime::now()),
+            settle: *arguments.settle,
+        },
+        memory: arguments.memory.saturating_mul(1 << 20),
+        progress: &|progress| tell(&told, progress),
+    };
+    reading.judge().await
+}
+
+/// Now and then a line for whoever waits.
+fn tell(told: &Mutex<Instant>, progress: Progress) {
+    let Ok(mut told) = told.lock() else {
+        return;
+    };
+    if told.elapsed() < BETWEEN_LINES {
+        return;
+    }
+    *told = Instant::now();
+    let Progress {
+        table,
+        files,
+        of_files,
+        rounds,
+        of_rounds,
+    } = progress;
+    say(&format!(
+        "{}: {files} of {of_files} files, round {} of {of_rounds}",
+        table.name(),
+        rounds + 1
+    ));
+}
+
+fn print(report: &Report, as_json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if as_json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        return writeln!(out);
+    }
+    writeln!(out, "{report}")
+}
+
+fn say(line: &str) {
+    // Nobody to tell when standard error is closed.
+    drop(writeln!(io::stderr(), "{line}"));
+}

@@ -1,0 +1,170 @@
+//! A real aggregator under the load of a whole cluster, then a storm of all its nodes coming back at once.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::stack::{Daemon, Place, free_port};
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep_until};
+
+use super::{
+    Args,
+    clients::{Client, Dialer, Sent},
+};
+use crate::numbers::mib;
+
+/// Handshakes at a time while the load is built up: that is not what is measured.
+const AT_ONCE: usize = 64;
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was measured.
+pub(super) struct Sustained {
+    pub(super) cores: f64,
+    pub(super) rss_mib: f64,
+    pub(super) kib_per_connection: f64,
+    pub(super) received_ms_p99: f64,
+    pub(super) storm_seconds: f64,
+}
+
+pub(super) fn measure(args: &Args, aggregator: &Path, directory: &Path) -> Result<Sustained> {
+    let place = Place::make(directory)?;
+    let port = free_port()?;
+    let url = format!("file://{}", place.file("sustained").display());
+    let mut command = place.aggregator(aggregator, &url, port);
+    // All of them come from one address here.
+    let most = (2 * args.nodes).to_string();
+    command.args([
+        "--max-connections",
+        &most,
+        "--max-connections-per-peer",
+        &most,
+    ]);
+    let mut daemon = Daemon::start(command, &place.file("aggregator.log"))?;
+    daemon.await_port(port)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let measured = runtime.block_on(load(args, &place, port, daemon.id()));
+    let measured = measured.with_context(|| daemon.last_words())?;
+    let status = daemon.stop(STOP_PATIENCE)?;
+    ensure!(
+        status.success(),
+        "the aggregator ended with {status}: {}",
+        daemon.last_words()
+    );
+    Ok(measured)
+}
+
+async fn load(args: &Args, place: &Place, port: u16, process: u32) -> Result<Sustained> {
+    let token: Arc<str> = std::fs::read_to_string(place.file("token"))?.into();
+    let dialer = Arc::new(Dialer::new(&place.file("ca.crt"), port)?);
+    let empty = memory(process)?;
+    let client = |number| Client::new(number, args.pods, args.interval, Arc::clone(&token));
+    let clients: Vec<Client> = (0..args.nodes).map(client).collect();
+    let clients = connect(clients, &dialer).await?;
+    let connected = memory(process)?;
+    let (began, before) = (Instant::now(), cpu(process)?);
+    let (clients, sent) = send(clients, args).await?;
+    let cores = (cpu(process)? - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let rss_mib = mib(memory(process)?);
+    let storm_seconds = storm(clients, &dialer).await?;
+    let mut took: Vec<f64> = sent
+        .iter()
+        .map(|sent| sent.took.as_secs_f64() * 1e3)
+        .collect();
+    took.sort_by(f64::total_cmp);
+    Ok(Sustained {
+        cores,
+        rss_mib,
+        kib_per_connection: connected.saturating_sub(empty) as f64 / 1024.0 / args.nodes as f64,
+        received_ms_p99: took.get(took.len() * 99 / 100).copied().unwrap_or(f64::NAN),
+        storm_seconds,
+    })
+}
+
+async fn connect(clients: Vec<Client>, dialer: &Arc<Dialer>) -> Result<Vec<Client>> {
+    let (mut tasks, places) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
+    for mut client in clients {
+        let (dialer, places) = (Arc::clone(dialer), Arc::clone(&places));
+        tasks.spawn(async move {
+            let _place = places.acquire().await?;
+            client.connect(&dialer).await.map(|()| client)
+        });
+    }
+    let mut connected = Vec::new();
+    while let Some(client) = tasks.join_next().await {
+        connected.push(client??);
+    }
+    Ok(connected)
+}
+
+/// Every node sends its windows, the nodes spread over the interval.
+async fn send(clients: Vec<Client>, args: &Args) -> Result<(Vec<Client>, Vec<Sent>)> {
+    let (mut tasks, began) = (JoinSet::new(), Instant::now());
+    let (nodes, interval, windows) = (args.nodes, args.interval, args.windows);
+    for (number, mut client) in clients.into_iter().enumerate() {
+        let share = number as f64 / nodes as f64;
+        tasks.spawn(async move {
+            let mut sent = Vec::new();
+            for window in 0..windows {
+                let due = began + interval.mul_f64(share) + interval * window;
+                sleep_until(due.into()).await;
+                sent.push(client.send().await?);
+            }
+            anyhow::Ok((client, sent))
+        });
+    }
+    let (mut clients, mut all) = (Vec::new(), Vec::new());
+    while let Some(done) = tasks.join_next().await {
+        let (client, sent) = done??;
+        clients.push(client);
+        all.extend(sent);
+    }
+    Ok((clients, all))
+}
+
+/// All of them lose their connection and come back at once; until the last one is answered.
+async fn storm(mut clients: Vec<Client>, dialer: &Arc<Dialer>) -> Result<f64> {
+    clients.iter_mut().for_each(Client::hang_up);
+    let (mut tasks, began) = (JoinSet::new(), Instant::now());
+    for mut client in clients {
+        let dialer = Arc::clone(dialer);
+        tasks.spawn(async move {
+            // An aggregator under a storm may refuse for a moment.
+            while client.connect(&dialer).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            client.ask().await
+        });
+    }
+    while let Some(answered) = tasks.join_next().await {
+        answered??;
+    }
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// CPU time of all threads of a process.
+fn cpu(process: u32) -> Result<Duration> {
+    let mut sum = 0;
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        sum += text
+            .split(' ')
+            .next()
+            .context("an empty schedstat")?
+            .parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
+/// Resident memory.
+fn memory(process: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib.context("no VmRSS")?.parse::<u64>()? * 1024)
+}

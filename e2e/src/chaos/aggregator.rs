@@ -1,0 +1,126 @@
+//! An aggregator's place: one process after the other, each with nothing but the store.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+};
+
+use aggregator::lake::{
+    random::Random,
+    settings::{Offload, Settings},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use object_store::path::Path;
+
+use super::{
+    life::{Fate, Life},
+    lines::Lines,
+    network::{Network, Request},
+    stand_in::Service,
+    store::{Store, bucket::Bucket},
+    world::{World, lock},
+};
+
+/// See the module.
+pub struct Place {
+    door: usize,
+    world: Arc<World>,
+    network: Arc<Network>,
+    bucket: Arc<Bucket>,
+    prefix: Path,
+    /// Of the aggregator that lives now, for those who want to end it.
+    pub life: Mutex<Arc<Fate>>,
+}
+
+impl Place {
+    /// Without an aggregator yet.
+    pub fn new(
+        door: usize,
+        world: &Arc<World>,
+        network: &Arc<Network>,
+        bucket: &Arc<Bucket>,
+        prefix: &Path,
+    ) -> Self {
+        Self {
+            door,
+            world: Arc::clone(world),
+            network: Arc::clone(network),
+            bucket: Arc::clone(bucket),
+            prefix: prefix.clone(),
+            life: Mutex::default(),
+        }
+    }
+
+    /// One aggregator after the other, for ever.
+    pub async fn run(self: Arc<Self>) {
+        for number in 0_u64.. {
+            let fate = Arc::new(Fate::default());
+            fate.skew(lock(&self.life).skew_us());
+            *lock(&self.life) = Arc::clone(&fate);
+            let most = self.world.profile.polls;
+            let polls = (most > 0).then(|| self.world.draw(|random| random.magnitude(1, most * 4)));
+            let life = self.live(number, Arc::clone(&fate));
+            let ended = Life::new(&self.world, &fate, polls, life).await;
+            fate.end();
+            match ended {
+                Some(why) => self.note(format_args!("ends: {why}")),
+                None => {
+                    self.world.crashed();
+                    self.note(format_args!("crashes"));
+                }
+            }
+            let most = self.world.draw(|random| random.magnitude(100, 30_000));
+            self.world.linger(most).await;
+        }
+    }
+
+    /// Its life, to the reason for its end.
+    async fn live(&self, number: u64, fate: Arc<Fate>) -> String {
+        let owner = format!("aggregator {}/{number}", self.door);
+        let store = Store::new(&self.world, &self.bucket, owner, &fate);
+        let seed = self.world.draw(super::random::Random::next);
+        let settings = Settings {
+            offload: Offload::Inline,
+            random: Arc::new(Random::seeded(seed)),
+            ..Settings::new(Arc::new(Lines))
+        };
+        let started = Service::start(Arc::new(store), self.prefix.clone(), settings).await;
+        let service = match started {
+            Ok(service) => service,
+            Err(error) => return error.to_string(),
+        };
+        self.note(format_args!("is ready"));
+        let mut requests = self.network.open(self.door);
+        let mut taken = FuturesUnordered::new();
+        let mut commits = pin!(service.run());
+        loop {
+            tokio::select! {
+                biased;
+                Some(request) = requests.recv() => taken.push(self.take(&service, request)),
+                Some(()) = taken.next() => {}
+                why = &mut commits => return why,
+            }
+        }
+    }
+
+    /// One request; some senders hang up in the middle of it.
+    async fn take(&self, service: &Service, request: Request) {
+        let polls = self
+            .world
+            .draw(|random| random.chance(500).then(|| random.below(8)));
+        let Request { node, body, answer } = request;
+        let fate = Arc::default();
+        let taken = Life::new(&self.world, &fate, polls, service.take(Some(&node), body)).await;
+        if let Some(taken) = taken {
+            let taken = taken.map(|ack| Bytes::from(protocol::encode_ack(&ack)));
+            // The sender may not wait any more.
+            let _ = answer.send(taken).is_ok();
+        }
+    }
+
+    fn note(&self, what: std::fmt::Arguments<'_>) {
+        let door = self.door;
+        self.world.note(format_args!("aggregator {door} {what}"));
+    }
+}
