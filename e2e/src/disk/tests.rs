@@ -210,21 +210,21 @@ fn lives(seed: u64, end: impl Fn(&Disk)) {
 
 #[test]
 fn a_loss_of_power_takes_nothing_that_was_kept() {
-    for seed in 0..200 {
+    for seed in 0..40 {
         lives(seed, Disk::lose_power);
     }
 }
 
 #[test]
 fn a_killed_agent_loses_nothing_that_was_kept() {
-    for seed in 0..100 {
+    for seed in 0..20 {
         lives(seed, Disk::kill);
     }
 }
 
 #[test]
 fn power_is_lost_during_the_start_too() {
-    for seed in 0..100 {
+    for seed in 0..15 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         (0..3).for_each(|_| assert!(life.keep(&mut spool)));
@@ -241,7 +241,7 @@ fn power_is_lost_during_the_start_too() {
 
 #[test]
 fn a_full_disk_changes_nothing_and_the_same_can_be_tried_again() {
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         for _ in 0..4 {
@@ -274,7 +274,7 @@ fn a_full_disk_changes_nothing_and_the_same_can_be_tried_again() {
 #[test]
 fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
     let mut lost = 0;
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         assert!(life.keep(&mut spool));
@@ -306,13 +306,13 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         drop(spool);
         drop(life.start());
     }
-    assert!(lost > 30, "{lost}");
+    assert!(lost > 10, "{lost}");
 }
 
 #[test]
 fn rot_is_harmless_or_told() {
     let mut told = 0;
-    for seed in 0..200 {
+    for seed in 0..60 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         (0..3).for_each(|_| assert!(life.keep(&mut spool)));
@@ -328,7 +328,7 @@ fn rot_is_harmless_or_told() {
             life.judge(&spool);
         }
     }
-    assert!(told > 20, "{told}");
+    assert!(told > 6, "{told}");
 }
 
 #[test]
