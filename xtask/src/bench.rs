@@ -9,6 +9,8 @@ use crate::{build_ebpf, paths, setup, test_binaries};
 
 /// The measurement that runs the collector of old beside the agent.
 const COMPARISON: &str = "agent";
+/// The one that runs the aggregator, and the plain one beside it.
+const AGGREGATOR: &str = "aggregator";
 
 /// Which measurement.
 #[derive(clap::Args)]
@@ -32,6 +34,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = Command::new(&bench);
     command.arg(&args.name).args(args.json.then_some("--json"));
     command.args(&args.more);
+    if args.name == AGGREGATOR {
+        let aggregator = test_binaries::release("aggregator", "podledger-aggregator")?;
+        setup::for_plain_aggregator()?;
+        command
+            .env("PODLEDGER_AGGREGATOR", aggregator)
+            .env(
+                "PODLEDGER_PYTHON",
+                setup::python::PLAIN_AGGREGATOR.program()?,
+            )
+            .env(
+                "PODLEDGER_PLAIN_AGGREGATOR",
+                paths::root()?.join("xtask/benches/plain_aggregator.py"),
+            );
+    }
     if args.name == COMPARISON {
         setup::for_comparison()?;
         command
