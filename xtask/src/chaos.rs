@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Error, Result};
 
-use crate::{build_ebpf, paths, setup, test_binaries};
+use crate::{build_ebpf, paths, process, setup, test_binaries};
 
 /// How much, and from where.
 #[derive(clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_name = "K")]
     first_seed: u64,
     /// Tell everything that happens, on standard error
-    #[arg(long)]
+    #[arg(long, conflicts_with = "real")]
     trace: bool,
     /// Instead real processes over loopback and a real S3 protocol; needs root
     #[arg(long)]
@@ -41,16 +41,34 @@ pub(crate) struct Args {
 /// Builds what is asked for and becomes it.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = match args.real {
-        true => real(args)?,
-        false => simulated(args)?,
+        true => real()?,
+        false => simulated(args.seeds, args.first_seed)?,
     };
+    if args.real {
+        command.args(["--for", &args.length]);
+        command.args(["--seed", &args.first_seed.to_string()]);
+    }
+    if let Some(data) = &args.data {
+        command.arg("--data").arg(data);
+    }
+    command.args(args.trace.then_some("--trace"));
     let error = command.exec();
     Err(Error::new(error))
         .with_context(|| format!("cannot start {}", command.get_program().display()))
 }
 
+/// Simulates the first worlds.
+pub(crate) fn simulate(seeds: u64) -> Result<()> {
+    process::run(&mut simulated(seeds, 1)?)
+}
+
+/// Kills real processes for `length`.
+pub(crate) fn kill(length: &str) -> Result<()> {
+    process::run(real()?.args(["--for", length]))
+}
+
 /// Real processes: agents, aggregators, the store, and the other readers of the tables.
-fn real(args: &Args) -> Result<Command> {
+fn real() -> Result<Command> {
     build_ebpf::build(false)?;
     setup::for_guests()?;
     setup::for_readers()?;
@@ -68,20 +86,13 @@ fn real(args: &Args) -> Result<Command> {
         .env(
             "PODLEDGER_READERS",
             paths::root()?.join("e2e/readers/read_tables.py"),
-        )
-        .args(["--for", &args.length])
-        .args(["--seed", &args.first_seed.to_string()]);
-    if let Some(data) = &args.data {
-        command.arg("--data").arg(data);
-    }
+        );
     Ok(command)
 }
 
-fn simulated(args: &Args) -> Result<Command> {
-    let program = test_binaries::release("e2e", "chaos")?;
-    let mut command = Command::new(&program);
-    command.args(["--seeds", &args.seeds.to_string()]);
-    command.args(["--first-seed", &args.first_seed.to_string()]);
-    command.args(args.trace.then_some("--trace"));
+fn simulated(seeds: u64, first: u64) -> Result<Command> {
+    let mut command = Command::new(test_binaries::release("e2e", "chaos")?);
+    command.args(["--seeds", &seeds.to_string()]);
+    command.args(["--first-seed", &first.to_string()]);
     Ok(command)
 }
