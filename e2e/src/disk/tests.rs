@@ -7,6 +7,8 @@ use agent::spool::{Beginning, Bounds, Entry, Found, Spool, SpoolError};
 use bytes::Bytes;
 use protocol::{Counts, Epoch, Header, Previous, Timestamp};
 
+use rand::RngCore as _;
+
 use super::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -23,6 +25,8 @@ struct Truth {
     batches: Vec<Kept>,
     state: Option<Vec<u8>>,
     last: Option<(Epoch, u64)>,
+    /// All that were ever kept.
+    ever: Vec<Kept>,
 }
 
 /// Agents that start, count and die on one disk.
@@ -77,15 +81,11 @@ impl Life {
             self.truth = perhaps;
         }
         assert_eq!(state, self.truth.state);
-        // What was deleted may be there again, but only what is in order before the rest.
-        let there: Vec<_> = found
-            .iter()
-            .filter(|kept| self.truth.batches.contains(kept))
-            .collect();
-        assert!(
-            there.into_iter().eq(&self.truth.batches),
-            "something is missing, or was changed"
-        );
+        // What was deleted may be there again.
+        let there: Vec<_> = found.iter().filter(|kept| self.truth.batches.contains(kept)).collect();
+        assert!(there.into_iter().eq(&self.truth.batches), "something is missing, or was changed");
+        assert!(found.iter().all(|kept| self.truth.ever.contains(kept)), "something was never kept");
+        assert!(found.is_sorted_by_key(|kept| self.truth.ever.iter().position(|ever| ever == kept)));
         self.truth.batches = found;
     }
 
@@ -102,23 +102,26 @@ impl Life {
         }
     }
 
+    fn noise(&mut self, len: usize) -> Vec<u8> {
+        let mut noise = vec![0; len];
+        self.random.fill_bytes(&mut noise);
+        noise
+    }
+
     /// One to three batches of some size, and what the spool must hold with them.
     fn draw(&mut self) -> (Vec<Entry>, Vec<u8>, Truth) {
         let mut truth = self.truth.clone();
         let mut entries = Vec::new();
         for seq in (self.next..).take(self.random.random_range(1..=3)) {
             let len = self.random.random_range(0..30_000);
-            let frame: Bytes = self.random.random_iter::<u8>().take(len).collect();
+            let frame = Bytes::from(self.noise(len));
             truth.batches.push((self.epoch, seq, frame.clone()));
+            truth.ever.push((self.epoch, seq, frame.clone()));
             truth.last = Some((self.epoch, seq));
-            entries.push(Entry {
-                header: self.header(seq),
-                rows: Counts::default(),
-                frame,
-            });
+            entries.push(Entry { header: self.header(seq), rows: Counts::default(), frame });
         }
         let len = self.random.random_range(16..20_000);
-        let state: Vec<u8> = self.random.random_iter().take(len).collect();
+        let state = self.noise(len);
         truth.state = Some(state.clone());
         (entries, state, truth)
     }
@@ -142,14 +145,10 @@ impl Life {
 
     fn commit(&mut self, spool: &mut Spool) {
         let waiting = spool.waiting();
-        let Some(oldest) = waiting.first() else {
-            return;
-        };
+        let Some(oldest) = waiting.first() else { return };
         let seq = self.random.random_range(oldest.first..=oldest.last);
         spool.committed(oldest.epoch, seq).unwrap();
-        self.truth
-            .batches
-            .retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
+        self.truth.batches.retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
         assert_eq!(contents(spool), self.truth.batches);
     }
 }
@@ -157,14 +156,9 @@ impl Life {
 fn contents(spool: &Spool) -> Vec<Kept> {
     let mut batches = Vec::new();
     for waiting in spool.waiting() {
-        let read = spool
-            .read(waiting.epoch, waiting.first, usize::MAX)
-            .unwrap();
+        let read = spool.read(waiting.epoch, waiting.first, usize::MAX).unwrap();
         assert_eq!(read.last().map(|(seq, _)| *seq), Some(waiting.last));
-        batches.extend(
-            read.into_iter()
-                .map(|(seq, frame)| (waiting.epoch, seq, frame)),
-        );
+        batches.extend(read.into_iter().map(|(seq, frame)| (waiting.epoch, seq, frame)));
     }
     batches
 }
@@ -273,15 +267,10 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         lost += 1;
         assert_eq!(life.disk.put_aside(), 1);
         life.truth = Truth::default();
-        assert_eq!(
-            life.begin(&mut spool),
-            Beginning {
-                next_seq: 2,
-                previous: None
-            }
-        );
+        assert_eq!(life.begin(&mut spool), Beginning { next_seq: 2, previous: None });
         let (_, _, gap) = contents(&spool).remove(0);
         life.truth.batches = vec![(life.epoch, 1, gap)];
+        life.truth.ever.clone_from(&life.truth.batches);
         assert!(life.keep(&mut spool));
         life.disk.lose_power();
         drop(spool);
