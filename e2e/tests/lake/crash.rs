@@ -22,6 +22,9 @@ const TABLES: [Table; 4] = [
     Table::Reconcile,
 ];
 
+/// Cycles until all is committed; each of them has all the tries of the lake.
+const MOST_CYCLES: usize = 20;
+
 /// Commits until the point is reached, and no step further.
 async fn die(place: &Place, point: CrashPoint, batches: &[Held]) -> Result<()> {
     let (reached, is_reached) = oneshot::channel();
@@ -192,17 +195,17 @@ async fn rivals_on_a_bad_store_commit_once() -> Result<()> {
 /// Each has all of it; both must end knowing that all is committed.
 async fn both_commit(rivals: &[Lake; 2], batches: &[Held]) -> Result<()> {
     let commit = async |lake: &Lake| {
-        lake.reload_ledger().await?;
-        // It goes on until everything of it is in the ledger.
-        loop {
+        let mut last = None;
+        // An outcome that is not known after all tries is found out by the next cycle.
+        for _ in 0..MOST_CYCLES {
             let open = again(lake, batches);
             if open.is_empty() {
                 return anyhow::Ok(());
             }
-            // An outcome that is not known after all tries is found out by the next cycle.
-            drop(lake.commit(&sealed(open)).await);
-            lake.reload_ledger().await?;
+            last = lake.commit(&sealed(open)).await.err().or(last);
+            drop(lake.reload_ledger().await);
         }
+        Err(last.map_or_else(|| anyhow::anyhow!("nothing failed"), Into::into))
     };
     let done = tokio::try_join!(commit(&rivals[0]), commit(&rivals[1]));
     done.map(drop)

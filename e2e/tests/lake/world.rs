@@ -7,7 +7,8 @@ use aggregator::held::{Held, Sender};
 use aggregator::intake::Sealed;
 use aggregator::lake::rows::WriteSettings;
 use aggregator::lake::settings::Settings;
-use aggregator::lake::{Lake, store::Retry};
+use aggregator::lake::Lake;
+use aggregator::lake::store::{Rates, Retry};
 use aggregator::verify::{Reading, Report, Rules, Tables};
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -30,7 +31,10 @@ pub(crate) fn settings() -> Settings {
         operation: Duration::from_secs(30),
         first_pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(20),
-        ..Retry::default()
+        rates: Rates {
+            lowest: 200.0,
+            highest: 2_000.0,
+        },
     };
     settings
 }
