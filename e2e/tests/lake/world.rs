@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aggregator::held::{Held, Sender};
 use aggregator::intake::Sealed;
+use aggregator::lake::Lake;
 use aggregator::lake::rows::WriteSettings;
 use aggregator::lake::settings::Settings;
-use aggregator::lake::Lake;
 use aggregator::lake::store::{Rates, Retry};
 use aggregator::verify::{Reading, Report, Rules, Tables};
 use anyhow::{Result, ensure};
