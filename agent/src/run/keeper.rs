@@ -96,7 +96,13 @@ impl Keeper {
             let oldest = self.waiting.iter_mut().find(|window| window.rows.is_some());
             oldest.into_iter().for_each(|window| window.rows = None);
         }
-        match self.try_to_keep(host) {
+        let mut kept = self.try_to_keep(host);
+        if let Err(SpoolError::Order { next, .. }) = kept
+            && self.have_landed(next)
+        {
+            kept = self.try_to_keep(host);
+        }
+        match kept {
             Ok(last) => {
                 self.health.works();
                 self.waiting.clear();
@@ -118,18 +124,33 @@ impl Keeper {
     }
 
     fn try_to_keep(&self, host: &Host) -> Result<LastBatch, SpoolError> {
+        let last = LastBatch {
+            epoch: self.epoch,
+            seq: self.next_seq + self.waiting.len() as u64 - 1,
+        };
+        if self.waiting.is_empty() {
+            return Ok(last);
+        }
         let seqs = self.next_seq..;
         let entries: Vec<Entry> = seqs
             .zip(&self.waiting)
             .map(|(seq, window)| self.entry(host, seq, window))
             .collect();
-        let last = LastBatch {
-            epoch: self.epoch,
-            seq: self.next_seq + self.waiting.len() as u64 - 1,
-        };
         let state = host.state(last);
         self.spool.borrow_mut().keep(&entries, state.as_deref())?;
         Ok(last)
+    }
+
+    /// A write that failed may have been done all the same: the spool then goes on behind its windows, and
+    /// they wait no more.
+    fn have_landed(&mut self, next: u64) -> bool {
+        let landed = usize::try_from(next.saturating_sub(self.next_seq)).unwrap_or(usize::MAX);
+        let have = landed > 0 && landed <= self.waiting.len();
+        if have {
+            self.waiting.drain(..landed);
+            self.next_seq = next;
+        }
+        have
     }
 
     fn entry(&self, host: &Host, seq: u64, window: &Window) -> Entry {

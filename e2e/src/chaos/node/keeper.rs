@@ -184,6 +184,11 @@ impl Keeper {
                 self.node.known(|node| node.perhaps.push(contents));
                 match error {
                     SpoolError::Lost { .. } => self.lost(),
+                    SpoolError::Order { next, .. } if self.have_landed(next) => {
+                        if !self.waiting.is_empty() {
+                            self.keep();
+                        }
+                    }
                     SpoolError::Order { .. } => {
                         let name = &self.node.name;
                         self.node
@@ -194,6 +199,25 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// As the agent's own keeper does: a write that failed may have been done all the same.
+    fn have_landed(&mut self, next: u64) -> bool {
+        let landed = usize::try_from(next.saturating_sub(self.next_seq)).unwrap_or(usize::MAX);
+        let have = landed > 0 && landed <= self.waiting.len();
+        if have {
+            let contents = self.contents();
+            self.node.known(|node| {
+                node.perhaps.clear();
+                contents
+                    .into_iter()
+                    .take(landed)
+                    .for_each(|(name, content)| node.keep(name, content));
+            });
+            self.waiting.drain(..landed);
+            self.next_seq = next;
+        }
+        have
     }
 
     /// The spool put its file aside and made a new one.
