@@ -23,62 +23,150 @@ pub enum Command {
 
 /// Options of `serve`, as they were written.
 #[derive(Args, Clone, Debug, Default)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these sentences are help on a terminal, not Markdown"
+)]
 pub struct Serve {
     /// Where the tables are: s3://bucket/prefix, file:///directory, or memory: for tests
     ///
     /// Without it, S3_BUCKET and S3_PREFIX tell. AWS_REGION, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
     /// AWS_SECRET_ACCESS_KEY are heeded, as are web identities and instance profiles.
-    #[arg(long, value_name = "URL", env = "PODLEDGER_AGGREGATOR_STORE", help_heading = "Tables")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PODLEDGER_AGGREGATOR_STORE",
+        help_heading = "Tables"
+    )]
     pub store: Option<String>,
     /// Commit what has waited for this long [default: 30s]
-    #[arg(long, value_name = "DURATION", env = "PODLEDGER_AGGREGATOR_COMMIT_AGE", help_heading = "Tables")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_COMMIT_AGE",
+        help_heading = "Tables"
+    )]
     pub commit_age: Option<String>,
     /// Commit when so many rows wait [default: 200000]
-    #[arg(long, value_name = "ROWS", env = "PODLEDGER_AGGREGATOR_COMMIT_ROWS", help_heading = "Tables")]
+    #[arg(
+        long,
+        value_name = "ROWS",
+        env = "PODLEDGER_AGGREGATOR_COMMIT_ROWS",
+        help_heading = "Tables"
+    )]
     pub commit_rows: Option<String>,
     /// Commit when so many bytes of batches wait [default: 32MiB]
-    #[arg(long, value_name = "BYTES", env = "PODLEDGER_AGGREGATOR_COMMIT_BYTES", help_heading = "Tables")]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "PODLEDGER_AGGREGATOR_COMMIT_BYTES",
+        help_heading = "Tables"
+    )]
     pub commit_bytes: Option<String>,
     /// Most bytes of batches that wait; beyond, agents are told to come back [default: 96MiB]
-    #[arg(long, value_name = "BYTES", env = "PODLEDGER_AGGREGATOR_MEMORY", help_heading = "Tables")]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "PODLEDGER_AGGREGATOR_MEMORY",
+        help_heading = "Tables"
+    )]
     pub memory: Option<String>,
 
     /// Address for agents: HTTP/3 on UDP, HTTP/2 and HTTP/1.1 on TCP [default: 0.0.0.0:8443]
-    #[arg(long, value_name = "ADDRESS", env = "PODLEDGER_AGGREGATOR_LISTEN", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PODLEDGER_AGGREGATOR_LISTEN",
+        help_heading = "Agents"
+    )]
     pub listen: Option<String>,
     /// Certificate and those between it and its CA, PEM; read again when it changes
-    #[arg(long, value_name = "FILE", env = "PODLEDGER_AGGREGATOR_TLS_CERT", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PODLEDGER_AGGREGATOR_TLS_CERT",
+        help_heading = "Agents"
+    )]
     pub tls_cert: Option<String>,
     /// Private key of the certificate, PEM
-    #[arg(long, value_name = "FILE", env = "PODLEDGER_AGGREGATOR_TLS_KEY", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PODLEDGER_AGGREGATOR_TLS_KEY",
+        help_heading = "Agents"
+    )]
     pub tls_key: Option<String>,
     /// Who may write: kubernetes, token-file, or none (anybody!) [default: kubernetes, in a cluster]
-    #[arg(long, value_name = "MODE", env = "PODLEDGER_AGGREGATOR_AUTH", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "PODLEDGER_AGGREGATOR_AUTH",
+        help_heading = "Agents"
+    )]
     pub auth: Option<String>,
     /// For token-file: lines of `TOKEN NODE`, or `TOKEN *` for any node; read again when it changes
-    #[arg(long, value_name = "FILE", env = "PODLEDGER_AGGREGATOR_AUTH_TOKENS", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PODLEDGER_AGGREGATOR_AUTH_TOKENS",
+        help_heading = "Agents"
+    )]
     pub auth_tokens: Option<String>,
     /// For kubernetes: the one service account that agents have, as namespace/name [default: any]
-    #[arg(long, value_name = "NAME", env = "PODLEDGER_AGGREGATOR_AGENT_SERVICE_ACCOUNT", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PODLEDGER_AGGREGATOR_AGENT_SERVICE_ACCOUNT",
+        help_heading = "Agents"
+    )]
     pub agent_service_account: Option<String>,
     /// For kubernetes: audience of the agents' tokens [default: podledger]
-    #[arg(long, value_name = "NAME", env = "PODLEDGER_AGGREGATOR_AUDIENCE", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PODLEDGER_AGGREGATOR_AUDIENCE",
+        help_heading = "Agents"
+    )]
     pub audience: Option<String>,
     /// Most connections at a time [default: 8192]
-    #[arg(long, value_name = "COUNT", env = "PODLEDGER_AGGREGATOR_MAX_CONNECTIONS", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PODLEDGER_AGGREGATOR_MAX_CONNECTIONS",
+        help_heading = "Agents"
+    )]
     pub max_connections: Option<String>,
     /// Most connections of one address [default: 64]
-    #[arg(long, value_name = "COUNT", env = "PODLEDGER_AGGREGATOR_MAX_CONNECTIONS_PER_PEER", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PODLEDGER_AGGREGATOR_MAX_CONNECTIONS_PER_PEER",
+        help_heading = "Agents"
+    )]
     pub max_connections_per_peer: Option<String>,
     /// Most requests that are answered at a time [default: 256]
-    #[arg(long, value_name = "COUNT", env = "PODLEDGER_AGGREGATOR_MAX_REQUESTS", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PODLEDGER_AGGREGATOR_MAX_REQUESTS",
+        help_heading = "Agents"
+    )]
     pub max_requests: Option<String>,
     /// For requests under way when it is told to stop [default: 20s]
-    #[arg(long, value_name = "DURATION", env = "PODLEDGER_AGGREGATOR_DRAIN_TIME", help_heading = "Agents")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_DRAIN_TIME",
+        help_heading = "Agents"
+    )]
     pub drain_time: Option<String>,
 
     /// Address for probes and Prometheus, plain HTTP; `off` for none [default: 0.0.0.0:8888]
-    #[arg(long, value_name = "ADDRESS", env = "PODLEDGER_AGGREGATOR_STATUS_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PODLEDGER_AGGREGATOR_STATUS_LISTEN"
+    )]
     pub status_listen: Option<String>,
     /// Threads that answer and commit [default: 2]
     #[arg(long, value_name = "COUNT", env = "PODLEDGER_AGGREGATOR_THREADS")]
@@ -107,7 +195,13 @@ mod tests {
         let mut command = Arguments::command();
         let serve = command.find_subcommand_mut("serve").unwrap();
         let help = serve.render_help().to_string();
-        for word in ["s3://bucket/prefix", "0.0.0.0:8443", "0.0.0.0:8888", "anybody!", "30s"] {
+        for word in [
+            "s3://bucket/prefix",
+            "0.0.0.0:8443",
+            "0.0.0.0:8888",
+            "anybody!",
+            "30s",
+        ] {
             assert!(help.contains(word), "{word} is missing in\n{help}");
         }
     }

@@ -1,6 +1,7 @@
 //! The aggregator: takes batches from the agents and commits them, each once, to the tables.
 
 pub mod auth;
+pub mod behind;
 pub mod cli;
 pub mod config;
 mod files;
@@ -32,5 +33,7 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
 /// The beginning of a foreign text, on one line and without anything that a terminal would obey.
 fn printable(text: &str, most: usize) -> String {
     let letters = text.chars().take(most);
-    letters.map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    letters
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
 }

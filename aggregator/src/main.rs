@@ -1,3 +1,102 @@
 //! `podledger-aggregator`.
 
-fn main() {}
+use std::{
+    env,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use aggregator::{
+    behind,
+    cli::{Arguments, Command, Serve},
+    config::Config,
+    ingest::{Stop, stop},
+    logger, serve, verify,
+};
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Command::Serve(options) => serve(options).map(|()| ExitCode::SUCCESS),
+        Command::Verify(options) => verify(options),
+    };
+    done.unwrap_or_else(|error| {
+        last_word(&error);
+        ExitCode::FAILURE
+    })
+}
+
+/// The last word, where a log may not have begun yet.
+fn last_word(error: &anyhow::Error) {
+    // Nobody to tell when standard error is closed.
+    drop(writeln!(io::stderr(), "podledger-aggregator: {error:#}"));
+}
+
+fn serve(options: &Serve) -> Result<()> {
+    let config = Config::new(options, |name| env::var(name).ok())?;
+    logger::init(config.log_level, config.debug_k8s_api);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(config.threads)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(async {
+        let start = behind::start(&config, environment());
+        let told = |addresses: serve::Addresses| {
+            log::info!(
+                "agents: https://{}, tables: {}",
+                addresses.agents,
+                config.store
+            );
+            if let Some(status) = addresses.status {
+                log::info!("status: http://{status}/healthz, /ready and /metrics");
+            }
+        };
+        serve::serve(&config, start, on_signals()?, told).await?;
+        log::info!("everything that was taken in is committed");
+        Ok(())
+    })
+}
+
+/// Every variable that is text; others are nobody's setting.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Set by the first SIGTERM or SIGINT; the second one ends the process at once.
+fn on_signals() -> Result<Stop> {
+    let (stopper, stopped) = stop();
+    let mut terminate = signal(SignalKind::terminate()).context("handling signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("handling signals")?;
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        log::info!(
+            "told to stop: no new requests, then a last commit; a second signal ends at once"
+        );
+        stopper.stop();
+        next().await;
+        std::process::exit(1);
+    });
+    Ok(stopped)
+}
+
+fn verify(options: &verify::Arguments) -> Result<ExitCode> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    Ok(runtime.block_on(verify::run(options, environment())).into())
+}

@@ -4,7 +4,7 @@
 use std::{
     error::Error as _,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -126,7 +126,10 @@ impl Api {
         body: &Bytes,
     ) -> Result<(StatusCode, Bytes), ApiError> {
         let request = self.request(path, body.clone())?;
-        let response = sender.send_request(request).await.map_err(ApiError::Broken)?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(ApiError::Broken)?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, MOST_ANSWER).collect().await;
         let body = body.map_err(|error| ApiError::Answer(error.to_string()))?;
@@ -162,7 +165,9 @@ impl Api {
             port: *port,
             source,
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
+        let stream = TcpStream::connect((host.as_str(), *port))
+            .await
+            .map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         let stream = connector.connect(name, stream).await.map_err(failed)?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;
@@ -193,10 +198,10 @@ impl Api {
         Ok(connector)
     }
 
-    fn read(&self, what: &'static str, path: &PathBuf, most: u64) -> Result<Vec<u8>, ApiError> {
+    fn read(&self, what: &'static str, path: &Path, most: u64) -> Result<Vec<u8>, ApiError> {
         files::read(path, most).map_err(|source| ApiError::File {
             what,
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         })
     }

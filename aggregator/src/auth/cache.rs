@@ -110,7 +110,10 @@ fn make_room(slots: &mut HashMap<Digest, Arc<Slot>>, now: Instant, most: usize) 
     if surplus == 0 {
         return;
     }
-    let mut ends: Vec<_> = slots.iter().map(|(digest, slot)| (end(slot), *digest)).collect();
+    let mut ends: Vec<_> = slots
+        .iter()
+        .map(|(digest, slot)| (end(slot), *digest))
+        .collect();
     ends.sort_unstable_by_key(|(end, _)| *end);
     for (_, digest) in ends.iter().take(surplus) {
         slots.remove(digest);
@@ -212,7 +215,12 @@ mod tests {
         let life = |seconds| Duration::from_secs(seconds);
         for number in 0..32 {
             let find = async { Ok((good(), life(300))) };
-            cache.get(digest(&format!("good{number}")), find).await.0.unwrap().unwrap();
+            cache
+                .get(digest(&format!("good{number}")), find)
+                .await
+                .0
+                .unwrap()
+                .unwrap();
         }
         for number in 0..1_000 {
             let bad = Err(Refused::new(RefusalKind::Unauthorized, "bad"));

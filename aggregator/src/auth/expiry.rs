@@ -105,13 +105,23 @@ mod tests {
         assert_eq!(of(token, 1_000), Expiry::In(Duration::ZERO));
         assert_eq!(of(token, 2_000), Expiry::In(Duration::ZERO));
         // {"exp":1e300}
-        assert_eq!(of("e30.eyJleHAiOjFlMzAwfQ.x", 400), Expiry::In(Duration::MAX));
+        assert_eq!(
+            of("e30.eyJleHAiOjFlMzAwfQ.x", 400),
+            Expiry::In(Duration::MAX)
+        );
         assert_eq!(of("e30.e30.x", 400), Expiry::Untold);
     }
 
     #[test]
     fn other_tokens_are_told_apart() {
-        for text in ["secret", "a.b.c", "e30.e30", "e30.e30.x.y", "..", "e30.bm8.x"] {
+        for text in [
+            "secret",
+            "a.b.c",
+            "e30.e30",
+            "e30.e30.x.y",
+            "..",
+            "e30.bm8.x",
+        ] {
             assert_eq!(of(text, 0), Expiry::NoJwt, "{text}");
         }
     }

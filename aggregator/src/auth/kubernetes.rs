@@ -44,7 +44,9 @@ pub struct Kubernetes {
 
 impl fmt::Debug for Kubernetes {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Kubernetes").field("rules", &self.rules).finish_non_exhaustive()
+        out.debug_struct("Kubernetes")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +86,10 @@ impl Kubernetes {
         let took = began.elapsed().as_millis();
         match found {
             Ok(Ok(who)) => {
-                log::debug!("TokenReview in {took} ms: {}", who.node().unwrap_or("any node"));
+                log::debug!(
+                    "TokenReview in {took} ms: {}",
+                    who.node().unwrap_or("any node")
+                );
                 Ok((Ok(who), life))
             }
             Ok(Err(refused)) => {
@@ -101,7 +106,10 @@ impl Kubernetes {
     }
 
     async fn ask(&self, token: &Token<'_>) -> Result<Result<Who, Refused>, String> {
-        let question = self.rules.question(token).map_err(|error| error.to_string())?;
+        let question = self
+            .rules
+            .question(token)
+            .map_err(|error| error.to_string())?;
         let asked = self.api.post(review::PATH, question).await;
         let told = |error: ApiError| crate::error_chain(&error);
         let (status, body) = asked.map_err(told)?;

@@ -1,4 +1,4 @@
-//! TokenReview: what the API server is asked about a token, and what its answer means.
+//! `TokenReview`: what the API server is asked about a token, and what its answer means.
 
 use protocol::RefusalKind;
 use serde::{Deserialize, Serialize};
@@ -84,16 +84,16 @@ impl Rules {
         })
     }
 
-    /// What the answer means: a verdict, or no TokenReview at all.
+    /// What the answer means: a verdict, or no `TokenReview` at all.
     pub(super) fn verdict(&self, answer: &[u8]) -> serde_json::Result<Result<Who, Refused>> {
         let Answer {
             kind: Kind::TokenReview,
             status,
         } = serde_json::from_slice(answer)?;
-        Ok(self.judge(status))
+        Ok(self.judge(&status))
     }
 
-    fn judge(&self, status: Status) -> Result<Who, Refused> {
+    fn judge(&self, status: &Status) -> Result<Who, Refused> {
         let audience = &self.audience;
         if !status.authenticated {
             let told = printable(&status.error, MOST_TOLD);
@@ -165,7 +165,10 @@ mod tests {
     fn what_is_believed_may_still_not_write() {
         let (kind, _) = verdict(&rules("other", None), OK).unwrap_err();
         assert_eq!(kind, RefusalKind::Unauthorized, "the audience is another");
-        let none = OK.replace("\"audiences\": [\n      \"podledger\"\n    ]\n  }\n}", "\"x\": 0}}");
+        let none = OK.replace(
+            "\"audiences\": [\n      \"podledger\"\n    ]\n  }\n}",
+            "\"x\": 0}}",
+        );
         assert!(none != OK && verdict(&rules("podledger", None), &none).is_err());
         let other = rules("podledger", Some("system:serviceaccount:demo:other"));
         let (kind, reason) = verdict(&other, OK).unwrap_err();

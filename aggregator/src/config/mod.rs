@@ -154,7 +154,8 @@ impl Reader<'_> {
                     ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, &prefix))
                 }
                 None => {
-                    let advice = "say where the tables are: s3://bucket/prefix or file:///directory";
+                    let advice =
+                        "say where the tables are: s3://bucket/prefix or file:///directory";
                     self.problems.add("--store", advice);
                     return None;
                 }
@@ -202,13 +203,21 @@ impl Reader<'_> {
         let mut limits = Limits::default();
         let count = |text: &str| parse::count(text, (1, 1_000_000));
         for (name, option, limit) in [
-            ("--max-connections", &options.max_connections, &mut limits.connections),
+            (
+                "--max-connections",
+                &options.max_connections,
+                &mut limits.connections,
+            ),
             (
                 "--max-connections-per-peer",
                 &options.max_connections_per_peer,
                 &mut limits.connections_of_peer,
             ),
-            ("--max-requests", &options.max_requests, &mut limits.requests),
+            (
+                "--max-requests",
+                &options.max_requests,
+                &mut limits.requests,
+            ),
         ] {
             let default = limit.to_string();
             *limit = self.value(name, option, &default, count).unwrap_or(*limit);
@@ -267,7 +276,9 @@ impl Reader<'_> {
             port: port?,
             token: file("token"),
             ca: file("ca.crt"),
-            audience: given(&self.options.audience).unwrap_or("podledger").to_owned(),
+            audience: given(&self.options.audience)
+                .unwrap_or("podledger")
+                .to_owned(),
             user: user?,
         }))
     }
@@ -310,13 +321,18 @@ impl Reader<'_> {
     }
 
     fn kept<T>(&mut self, name: &'static str, parsed: Result<T, String>) -> Option<T> {
-        parsed.map_err(|reason| self.problems.add(name, reason)).ok()
+        parsed
+            .map_err(|reason| self.problems.add(name, reason))
+            .ok()
     }
 }
 
 /// An empty variable is as good as none: charts write those.
 fn given(option: &Option<String>) -> Option<&str> {
-    option.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    option
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

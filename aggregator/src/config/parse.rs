@@ -95,7 +95,15 @@ mod tests {
         assert_eq!(bytes("1 Gi", 1), Ok(1 << 30));
         assert_eq!(bytes("5000", 1), Ok(5_000));
         assert_eq!(bytes("2kB", 1), Ok(2_000));
-        for bad in ["", "MiB", "3 apples", "-1", "0", "99999999999999999999", "18446744073709551615Gi"] {
+        for bad in [
+            "",
+            "MiB",
+            "3 apples",
+            "-1",
+            "0",
+            "99999999999999999999",
+            "18446744073709551615Gi",
+        ] {
             assert!(bytes(bad, 1).is_err(), "{bad}");
         }
     }

@@ -52,7 +52,10 @@ fn everything_missing_is_told_at_once() {
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["--store", "--tls-cert", "--tls-key", "--auth"]);
     let text = config(&Serve::default(), &[]).unwrap_err().to_string();
-    assert!(text.starts_with("4 settings are wrong:\n  --store: say where"), "{text}");
+    assert!(
+        text.starts_with("4 settings are wrong:\n  --store: say where"),
+        "{text}"
+    );
     assert!(text.contains("none, which lets anybody write"));
 }
 
@@ -107,7 +110,10 @@ fn in_a_cluster_the_api_server_is_asked() {
     };
     assert_eq!((cluster.host.as_str(), cluster.port), ("10.96.0.1", 6_443));
     assert_eq!(cluster.audience, "podledger");
-    assert_eq!(cluster.user.as_deref(), Some("system:serviceaccount:podledger:agent"));
+    assert_eq!(
+        cluster.user.as_deref(),
+        Some("system:serviceaccount:podledger:agent")
+    );
     options.agent_service_account = some("agent");
     options.auth = some("kubernetes");
     let found = problems(&options, &[]);
@@ -123,7 +129,10 @@ fn a_file_of_tokens_must_be_named() {
     };
     assert_eq!(problems(&options, &[])[0].0, "--auth-tokens");
     options.auth_tokens = some("/tokens");
-    assert_eq!(config(&options, &[]).unwrap().auth, Auth::TokenFile("/tokens".into()));
+    assert_eq!(
+        config(&options, &[]).unwrap().auth,
+        Auth::TokenFile("/tokens".into())
+    );
     options.status_listen = some("off");
     assert_eq!(config(&options, &[]).unwrap().status_listen, None);
 }

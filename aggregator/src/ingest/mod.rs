@@ -49,10 +49,3 @@ pub trait Taker: Send + Sync + 'static {
         let _ = page;
     }
 }
-
-#[async_trait]
-impl Taker for crate::service::Service {
-    async fn take(&self, node: Option<&str>, body: Bytes) -> Result<Ack, Refusal> {
-        Self::take(self, node, body).await
-    }
-}

@@ -177,7 +177,8 @@ impl ResolvesServerCert for Certificate {
 impl Files {
     /// Whether they can be used.
     pub fn check(&self) -> Result<(), TlsError> {
-        self.parse(&self.read()?, &ring::default_provider()).map(drop)
+        self.parse(&self.read()?, &ring::default_provider())
+            .map(drop)
     }
 
     fn read(&self) -> Result<Pair, TlsError> {

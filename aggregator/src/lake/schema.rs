@@ -31,8 +31,7 @@ pub fn delta(columns: &[Column]) -> String {
         delta_field(column.name, kind, column.is_nullable, comment)
     });
     let of_folder = PARTITION_COLUMNS.into_iter().zip(["string", "date"]);
-    let of_folder =
-        of_folder.map(|(name, kind)| delta_field(name, json!(kind), true, json!({})));
+    let of_folder = of_folder.map(|(name, kind)| delta_field(name, json!(kind), true, json!({})));
     let fields: Vec<Value> = of_file.chain(of_folder).collect();
     json!({ "type": "struct", "fields": fields }).to_string()
 }

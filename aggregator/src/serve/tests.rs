@@ -51,11 +51,14 @@ impl Taker for Fake {
 
     fn missing(&self) -> Vec<String> {
         let is_missing = self.0.is_missing.load(SeqCst);
-        is_missing.then(|| "the store".to_owned()).into_iter().collect()
+        is_missing
+            .then(|| "the store".to_owned())
+            .into_iter()
+            .collect()
     }
 
     fn report(&self, page: &mut Page) {
-        page.gauge("held_rows", "Rows that wait.", 7);
+        page.gauge("podledger_aggregator_held_rows", "Rows that wait.", 7);
     }
 }
 
@@ -114,7 +117,10 @@ async fn play() -> Play {
             opened.await.unwrap();
             Ok(fake)
         };
-        serve(&config, start, stop, |addresses| tell.send(addresses).unwrap()).await
+        serve(&config, start, stop, |addresses| {
+            tell.send(addresses).unwrap();
+        })
+        .await
     });
     Play {
         _place: place,
@@ -139,7 +145,10 @@ impl Play {
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, driver) = handshake.unwrap();
         tokio::spawn(driver);
-        let request = Request::builder().method(method).uri(path).header("host", "x");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "x");
         let request = request.body(Empty::<Bytes>::new()).unwrap();
         let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -157,14 +166,24 @@ async fn probes_are_answered_from_the_first_moment() {
     let addresses = (&mut play.listening).await.unwrap();
     assert!(TcpStream::connect(addresses.agents).await.is_ok());
     let (status, body) = play.get("GET", "/ready").await;
-    assert_eq!((status.as_u16(), body.as_str()), (200, r#"{"ready":true,"missing":[]}"#));
+    assert_eq!(
+        (status.as_u16(), body.as_str()),
+        (200, r#"{"ready":true,"missing":[]}"#)
+    );
     play.story.is_missing.store(true, SeqCst);
     let (status, body) = play.get("GET", "/ready").await;
     assert_eq!(status, 503);
     assert_eq!(body, r#"{"ready":false,"missing":["the store"]}"#);
-    assert_eq!(play.get("GET", "/v1/batches").await.0, 404, "no batches without TLS");
+    assert_eq!(
+        play.get("GET", "/v1/batches").await.0,
+        404,
+        "no batches without TLS"
+    );
     assert_eq!(play.get("POST", "/metrics").await.0, 405);
-    assert_eq!(play.get("HEAD", "/healthz").await, (StatusCode::OK, String::new()));
+    assert_eq!(
+        play.get("HEAD", "/healthz").await,
+        (StatusCode::OK, String::new())
+    );
 }
 
 #[tokio::test]
@@ -181,9 +200,17 @@ async fn metrics_are_told() {
         "podledger_aggregator_take_seconds_bucket{le=\"+Inf\"} 0",
         "podledger_aggregator_held_rows 7",
     ] {
-        assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+        assert!(
+            page.lines().any(|found| found == line),
+            "{line} is missing in\n{page}"
+        );
     }
-    let mut names: Vec<_> = page.lines().filter(|line| line.starts_with("# TYPE")).collect();
+    let is_ours = |line: &str| line.starts_with('#') || line.matches("podledger_").count() == 1;
+    assert!(page.lines().all(is_ours), "{page}");
+    let mut names: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with("# TYPE"))
+        .collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -197,7 +224,10 @@ async fn the_last_commit_follows_the_last_answer() {
     (&mut play.listening).await.unwrap();
     play.stopper.stop();
     play.running.await.unwrap().unwrap();
-    assert_eq!(*play.story.told.lock().unwrap(), ["run", "stop", "last commit"]);
+    assert_eq!(
+        *play.story.told.lock().unwrap(),
+        ["run", "stop", "last commit"]
+    );
 }
 
 #[tokio::test]

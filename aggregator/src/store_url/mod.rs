@@ -130,10 +130,7 @@ impl std::fmt::Display for StoreUrl {
     }
 }
 
-fn s3(
-    bucket: &str,
-    environment: impl IntoIterator<Item = (String, String)>,
-) -> AmazonS3Builder {
+fn s3(bucket: &str, environment: impl IntoIterator<Item = (String, String)>) -> AmazonS3Builder {
     let mut options = ClientOptions::new()
         .with_timeout(REQUEST_TIME)
         .with_connect_timeout(CONNECT_TIME);

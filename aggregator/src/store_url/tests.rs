@@ -96,7 +96,10 @@ async fn a_directory_takes_a_name_once() {
     let payload = PutPayload::from_iter(["ab", "c"].map(bytes::Bytes::from));
     store.put_opts(&path, payload, create()).await.unwrap();
     let again = store.put_opts(&path, "other".into(), create()).await;
-    assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+    assert!(
+        matches!(again, Err(Error::AlreadyExists { .. })),
+        "{again:?}"
+    );
     let read = store.get(&path).await.unwrap().bytes().await.unwrap();
     assert_eq!(read, "abc");
     store.put(&path, "new".into()).await.unwrap();
@@ -113,7 +116,9 @@ async fn a_directory_takes_a_name_once() {
 #[tokio::test]
 async fn of_many_writers_of_one_name_one_wins() {
     let place = Place::new("race");
-    let (store, _) = StoreUrl::Directory(place.0.clone()).open(nothing()).unwrap();
+    let (store, _) = StoreUrl::Directory(place.0.clone())
+        .open(nothing())
+        .unwrap();
     let path = Path::from("d/7.json");
     let puts = (0..32).map(|number: u32| {
         let store = Arc::clone(&store);

@@ -37,13 +37,19 @@ async fn delta_rs_reads_the_tables() -> Result<()> {
     for place in Place::both()? {
         fill(&place).await?;
         let report = assert_proved(&place).await?;
-        ensure!((report.batches, report.epochs, report.nodes) == (10, 3, 2), "{report}");
+        ensure!(
+            (report.batches, report.epochs, report.nodes) == (10, 3, 2),
+            "{report}"
+        );
         ensure!(report.gaps["spool_full"].rows_lost == 7, "{report}");
         for table in Table::ALL {
             let name = table.name();
             let opened = place.open(name).await?;
             let version = opened.version();
-            ensure!(version == report.versions.get(name).copied(), "{name}: {version:?}");
+            ensure!(
+                version == report.versions.get(name).copied(),
+                "{name}: {version:?}"
+            );
             let found = rows(&place, &opened, name).await?;
             ensure!(found == report.rows[name], "{name}: {found} rows\n{report}");
             transactions(&opened, version).await?;
@@ -57,10 +63,16 @@ async fn delta_rs_reads_the_tables() -> Result<()> {
 async fn transactions(table: &DeltaTable, version: Option<u64>) -> Result<()> {
     let log_store = table.log_store();
     let state = table.snapshot()?;
-    let watermark = state.transaction_version(log_store.as_ref(), "podledger/wm").await?;
-    let commits = version.filter(|version| *version > 0).map(|version| version as i64);
+    let watermark = state
+        .transaction_version(log_store.as_ref(), "podledger/wm")
+        .await?;
+    let commits = version
+        .filter(|version| *version > 0)
+        .map(|version| version as i64);
     ensure!(watermark == commits, "{watermark:?} at {version:?}");
-    let fence = state.transaction_version(log_store.as_ref(), "podledger/fence").await?;
+    let fence = state
+        .transaction_version(log_store.as_ref(), "podledger/fence")
+        .await?;
     ensure!(fence.is_none(), "{fence:?}");
     Ok(())
 }
@@ -71,7 +83,11 @@ fn schema(table: &DeltaTable, of: Table) -> Result<()> {
     ensure!(partitions == &["cluster", "date"], "{partitions:?}");
     let schema = state.schema();
     let names: Vec<&str> = schema.fields().map(|field| field.name().as_str()).collect();
-    let mut expected: Vec<&str> = of.columns().iter().map(|column: &Column| column.name).collect();
+    let mut expected: Vec<&str> = of
+        .columns()
+        .iter()
+        .map(|column: &Column| column.name)
+        .collect();
     expected.extend(["cluster", "date"]);
     ensure!(names == expected, "{names:?}");
     Ok(())
@@ -89,7 +105,10 @@ async fn strange_clusters_are_found() -> Result<()> {
         let report = assert_proved(&place).await?;
         let opened = place.open("pod_usage").await?;
         let found = rows(&place, &opened, "pod_usage").await?;
-        ensure!(found == 4 * 2 * 7 && found == report.rows["pod_usage"], "{found}\n{report}");
+        ensure!(
+            found == 4 * 2 * 7 && found == report.rows["pod_usage"],
+            "{found}\n{report}"
+        );
         let mut clusters = BTreeMap::<String, usize>::new();
         for file in opened.snapshot()?.log_data() {
             let values = file.partition_values().context("no partition")?;

@@ -31,7 +31,11 @@ async fn the_file_is_read_again_when_it_changes() {
     assert_eq!(who(&file, "a"), None);
     place.write("tokens", "only-a-token\n");
     advance(PERIOD).await;
-    assert_eq!(who(&file, "b"), Some(Who::Anybody), "a broken file changes nothing");
+    assert_eq!(
+        who(&file, "b"),
+        Some(Who::Anybody),
+        "a broken file changes nothing"
+    );
     std::fs::remove_file(&path).unwrap();
     advance(Duration::from_secs(60)).await;
     assert_eq!(who(&file, "b"), Some(Who::Anybody));

@@ -82,16 +82,23 @@ impl Server {
                     return;
                 };
                 let service = service_fn(|request| server.answer(request));
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 drop(connection.await);
             });
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
         self.asked.fetch_add(1, SeqCst);
         assert_eq!(request.uri().path(), review::PATH);
-        let bearer = request.headers()[header::AUTHORIZATION].to_str().unwrap().to_owned();
+        let bearer = request.headers()[header::AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned();
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
         *self.last.lock().unwrap() = (bearer, body);
@@ -128,7 +135,10 @@ impl Server {
 
 async fn who(auth: &Authenticator, token: &str) -> Result<Who, Refused> {
     let mut headers = http::HeaderMap::new();
-    headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    headers.insert(
+        header::AUTHORIZATION,
+        format!("Bearer {token}").parse().unwrap(),
+    );
     auth.who(&headers).await
 }
 
@@ -180,7 +190,13 @@ async fn a_failing_api_server_is_no_refusal() {
     let server = Server::start().await;
     let (auth, metrics) = server.client();
     let token = format!("{LONG}x");
-    for (status, text) in [(500, "{}"), (429, ""), (403, "{}"), (401, ""), (201, "no JSON")] {
+    for (status, text) in [
+        (500, "{}"),
+        (429, ""),
+        (403, "{}"),
+        (401, ""),
+        (201, "no JSON"),
+    ] {
         server.say(status, text);
         let refused = who(&auth, &token).await.unwrap_err();
         assert_eq!(refused.refusal.kind, RefusalKind::Busy, "{status}");
@@ -203,7 +219,10 @@ async fn a_server_that_is_not_there_is_no_refusal() {
     assert_eq!(refused.refusal.kind, RefusalKind::Busy);
     assert_eq!(server.asked(), 0, "nobody else gets a token");
     server.place.write("tls.crt", real);
-    assert!(who(&auth, &format!("{LONG}x")).await.is_ok(), "the CA is read anew");
+    assert!(
+        who(&auth, &format!("{LONG}x")).await.is_ok(),
+        "the CA is read anew"
+    );
 }
 
 #[tokio::test]

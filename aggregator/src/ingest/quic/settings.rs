@@ -3,9 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quinn::{
-    IdleTimeout, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig,
-};
+use quinn::{IdleTimeout, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig};
 
 use crate::ingest::{
     Limits,
@@ -34,9 +32,8 @@ pub(super) fn server(
     limits: &Limits,
 ) -> Result<ServerConfig, TlsError> {
     let tls = QuicServerConfig::try_from(Arc::new(certificate.for_quic()?));
-    let tls = tls.map_err(|error| {
-        TlsError::Setup(rustls::Error::General(format!("QUIC needs {error}")))
-    })?;
+    let tls = tls
+        .map_err(|error| TlsError::Setup(rustls::Error::General(format!("QUIC needs {error}"))))?;
     let mut config = ServerConfig::with_crypto(Arc::new(tls));
     config
         .transport_config(Arc::new(transport(limits)))

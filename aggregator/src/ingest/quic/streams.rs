@@ -14,9 +14,7 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use h3::{
     error::Code,
-    quic::{
-        self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf,
-    },
+    quic::{self as h3_quic, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf},
 };
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
 
@@ -227,7 +225,9 @@ impl h3_quic::RecvStream for Receiver {
             other => StreamErrorIncoming::Unknown(Box::new(other)),
         })?;
         self.meter.read(read);
-        Poll::Ready(Ok((read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))))
+        Poll::Ready(Ok(
+            (read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))
+        ))
     }
 
     fn stop_sending(&mut self, code: u64) {
@@ -252,7 +252,10 @@ impl Drop for Sender {
     /// What was not finished is no answer; quinn alone would finish it.
     fn drop(&mut self) {
         if !self.is_over {
-            drop(self.stream.reset(number(Code::H3_REQUEST_CANCELLED.value())));
+            drop(
+                self.stream
+                    .reset(number(Code::H3_REQUEST_CANCELLED.value())),
+            );
         }
     }
 }
@@ -270,7 +273,10 @@ impl Sender {
 
 impl h3_quic::SendStream<Bytes> for Sender {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        while let Some(data) = self.writing.as_mut().filter(|data| data.has_remaining()) {
+        while let Some(data) = &mut self.writing {
+            if !data.has_remaining() {
+                break;
+            }
             let write = Pin::new(&mut self.stream).poll_write(context, data.chunk());
             let written = ready!(write).map_err(|error| match error {
                 WriteError::Stopped(code) => StreamErrorIncoming::StreamTerminated {

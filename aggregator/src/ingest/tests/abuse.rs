@@ -38,7 +38,10 @@ async fn connections_of_one_peer_are_bounded() {
     };
     h3.quic.close(0_u32.into(), b"");
     drop(h3);
-    counted("a place is free again", || stage.metrics.connections.get(Way::Http3) == 0).await;
+    counted("a place is free again", || {
+        stage.metrics.connections.get(Way::Http3) == 0
+    })
+    .await;
     assert!(stage.tls(b"h2").await.is_ok());
 }
 
@@ -69,14 +72,20 @@ async fn a_header_that_does_not_end_is_ended() {
     let stage = Stage::new(|limits| limits.header_time = SHORT).await;
     let closed = stage.metrics.closed.of(Way::Http1);
     // At once, and after a whole request.
-    for (index, before) in ["", "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"].iter().enumerate() {
+    for (index, before) in ["", "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"]
+        .iter()
+        .enumerate()
+    {
         let mut stream = stage.tls(b"http/1.1").await.unwrap();
         let mut answer = [0; 512];
         if !before.is_empty() {
             stream.write_all(before.as_bytes()).await.unwrap();
             assert!(stream.read(&mut answer).await.unwrap() > 0);
         }
-        stream.write_all(b"POST /v1/batches HTTP/1.1\r\n").await.unwrap();
+        stream
+            .write_all(b"POST /v1/batches HTTP/1.1\r\n")
+            .await
+            .unwrap();
         while stream.read(&mut answer).await.is_ok_and(|read| read > 0) {}
         let index = u64::try_from(index).unwrap();
         counted("it is counted", || closed.get(Closed::TooSlow) == index + 1).await;
@@ -125,7 +134,11 @@ async fn a_body_that_does_not_end_is_refused() {
     assert_eq!(answer.status(), 408);
     assert_eq!(stage.metrics.refused.get(Reason::TooSlow), 2);
     let mut other = Client::Http3(h3);
-    assert_eq!(other.send(post("x")).await.unwrap().status(), 200, "the connection lives");
+    assert_eq!(
+        other.send(post("x")).await.unwrap().status(),
+        200,
+        "the connection lives"
+    );
 }
 
 #[tokio::test]
@@ -143,7 +156,9 @@ async fn a_length_that_is_not_kept_is_refused() {
     assert_eq!(stream.recv_response().await.unwrap().status(), 400);
     parts.headers.insert("content-length", "x".parse().unwrap());
     let mut client = Client::Http3(h3);
-    let came = client.send(http::Request::from_parts(parts, "x".into())).await;
+    let came = client
+        .send(http::Request::from_parts(parts, "x".into()))
+        .await;
     assert_eq!(refusal(&came).0, 400);
 }
 
@@ -153,7 +168,10 @@ async fn a_frame_that_never_ends_is_not_kept() {
     let quic = stage.quic().await.unwrap();
     let (mut sender, mut receiver) = quic.open_bi().await.unwrap();
     // HEADERS of 1 GiB - 1.
-    sender.write_all(&[1, 0xbf, 0xff, 0xff, 0xff]).await.unwrap();
+    sender
+        .write_all(&[1, 0xbf, 0xff, 0xff, 0xff])
+        .await
+        .unwrap();
     let piece = [0; 1_024];
     let mut sent = 0;
     while sent < 4 << 20 && sender.write_all(&piece).await.is_ok() {
@@ -173,7 +191,10 @@ async fn addresses_are_checked_when_many_come() {
     let stage = Stage::new(|limits| limits.unchecked_handshakes = 0).await;
     let mut client = stage.client(Way::Http3).await;
     assert_eq!(client.send(post("x")).await.unwrap().status(), 200);
-    let retries = stage.metrics.retries.load(std::sync::atomic::Ordering::Relaxed);
+    let retries = stage
+        .metrics
+        .retries
+        .load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(retries, 1);
 }
 

@@ -50,7 +50,11 @@ async fn idle_connections_do_not_hold_it_up() {
     let began = Instant::now();
     stage.stopper.stop();
     stage.ended().await;
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -108,7 +112,10 @@ async fn a_new_certificate_is_used_and_a_broken_one_is_not() {
     stage.place.write("tls.crt", "no certificate at all");
     tokio::time::pause();
     let reloads = &stage.metrics.reloads;
-    until("the broken one is told", || reloads.get(Reload::Broken) == 1).await;
+    until("the broken one is told", || {
+        reloads.get(Reload::Broken) == 1
+    })
+    .await;
     tokio::time::resume();
     drop(stage.client(Way::Http1).await);
     drop(stage.client(Way::Http3).await);
@@ -116,7 +123,10 @@ async fn a_new_certificate_is_used_and_a_broken_one_is_not() {
     tokio::time::pause();
     until("the new one is used", || reloads.get(Reload::Used) == 1).await;
     tokio::time::resume();
-    assert!(stage.tls(b"h2").await.is_err(), "who knows the old one only");
+    assert!(
+        stage.tls(b"h2").await.is_err(),
+        "who knows the old one only"
+    );
     let connect = |config| async {
         let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
         let stream = TcpStream::connect(stage.address).await.unwrap();

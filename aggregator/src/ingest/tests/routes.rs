@@ -24,7 +24,10 @@ async fn batches_are_taken_over_every_way() {
         for body in [Bytes::from_static(b"small"), large.clone(), Bytes::new()] {
             let answer = client.send(post(body.clone())).await.unwrap();
             assert_eq!(answer.status(), 200, "{way:?}");
-            assert_eq!(answer.headers()[header::CONTENT_TYPE], exchange::CONTENT_TYPE);
+            assert_eq!(
+                answer.headers()[header::CONTENT_TYPE],
+                exchange::CONTENT_TYPE
+            );
             assert_eq!(protocol::decode_ack(answer.body()).unwrap(), ack());
             let (node, taken) = stage.fake.taken.lock().unwrap().pop().unwrap();
             assert!(node.is_none() && taken == body, "{way:?}: {}", taken.len());
@@ -48,7 +51,10 @@ async fn other_requests_are_told_what_there_is() {
                 .unwrap()
         };
         let healthy = client.send(request("GET", "/healthz")).await.unwrap();
-        assert_eq!((healthy.status().as_u16(), &healthy.body()[..]), (200, &b"ok\n"[..]));
+        assert_eq!(
+            (healthy.status().as_u16(), &healthy.body()[..]),
+            (200, &b"ok\n"[..])
+        );
         for path in ["/ready", "/metrics", "/", "/v1/batches/x"] {
             let (status, kind, reason) = refusal(&client.send(request("GET", path)).await);
             assert_eq!((status, kind), (404, RefusalKind::NotFound));
@@ -73,7 +79,9 @@ async fn types_and_encodings_are_checked() {
     };
     for way in WAYS {
         let mut client = stage.client(way).await;
-        let json = client.send(with(header::CONTENT_TYPE, "application/json")).await;
+        let json = client
+            .send(with(header::CONTENT_TYPE, "application/json"))
+            .await;
         assert_eq!(refusal(&json).0, 415);
         let gzip = client.send(with(header::CONTENT_ENCODING, "gzip")).await;
         assert_eq!(refusal(&gzip).1, RefusalKind::MediaType);
@@ -92,6 +100,8 @@ async fn bodies_that_are_too_large_are_refused() {
         let (status, kind, reason) = refusal(&client.send(post(vec![0; 100_001])).await);
         assert_eq!((status, kind), (413, RefusalKind::TooLarge), "{way:?}");
         assert!(reason.contains("100000 bytes"), "{reason}");
+        let (status, ..) = refusal(&client.send(post(vec![0; 5_000_000])).await);
+        assert_eq!(status, 413, "{way:?}");
     }
     assert_eq!(stage.fake.taken.lock().unwrap().len(), 3);
 }
@@ -123,7 +133,10 @@ async fn what_the_service_refuses_is_handed_on() {
     let wait = answer.headers()[header::RETRY_AFTER].to_str().unwrap();
     assert!((1..=5).contains(&wait.parse::<u32>().unwrap()));
     assert_eq!(stage.metrics.refused.get(Reason::BadBatch), 3);
-    assert_eq!(stage.metrics.requests.of(Way::Http2).get(Outcome::PutOff), 1);
+    assert_eq!(
+        stage.metrics.requests.of(Way::Http2).get(Outcome::PutOff),
+        1
+    );
 }
 
 #[tokio::test]
@@ -175,10 +188,14 @@ async fn headers_are_bounded() {
         let mut many = post("x");
         for number in 0..60 {
             let name = format!("x-{number}").parse::<header::HeaderName>().unwrap();
-            many.headers_mut().insert(name, HeaderValue::from_static("x"));
+            many.headers_mut()
+                .insert(name, HeaderValue::from_static("x"));
         }
         let (status, _, reason) = refusal(&client.send(many).await);
-        assert!(status == 413 && reason.contains("48 lines"), "{way:?}: {reason}");
+        assert!(
+            status == 413 && reason.contains("48 lines"),
+            "{way:?}: {reason}"
+        );
         let mut long = post("x");
         let value = HeaderValue::from_str(&"x".repeat(60_000)).unwrap();
         long.headers_mut().insert("x-long", value);

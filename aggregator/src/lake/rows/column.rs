@@ -64,7 +64,11 @@ impl Span {
 
     /// How many items, 0 if there is no list.
     pub fn len(&self) -> usize {
-        if self.is_absent() { 0 } else { self.len as usize }
+        if self.is_absent() {
+            0
+        } else {
+            self.len as usize
+        }
     }
 
     /// No list at all.
@@ -105,7 +109,11 @@ fn place<'a, T: Copy + 'a>(
             Part::All(values) => put_all(&mut out, mine.iter(), values),
             Part::Some(has, values) => {
                 let which = mine.iter().zip(has);
-                put_all(&mut out, which.clone().filter(|(_, has)| **has).map(|(at, _)| at), values);
+                put_all(
+                    &mut out,
+                    which.clone().filter(|(_, has)| **has).map(|(at, _)| at),
+                    values,
+                );
                 let missing = which.filter(|(_, has)| !**has).map(|(at, _)| at);
                 mark(&mut present, missing, places.len());
             }
@@ -134,11 +142,7 @@ fn mark<'a>(present: &mut Present, rows: impl IntoIterator<Item = &'a u32>, len:
 }
 
 /// A column as it goes into the file.
-pub fn placed(
-    inputs: &mut Inputs,
-    column: &Column,
-    places: &[u32],
-) -> Result<Placed, WriteError> {
+pub fn placed(inputs: &mut Inputs, column: &Column, places: &[u32]) -> Result<Placed, WriteError> {
     if is_told(column) {
         return of_header(inputs, column, places);
     }
@@ -152,7 +156,8 @@ pub fn placed(
             Placed::Longs(values, present)
         }
         Kind::Double => {
-            let (values, present) = place(inputs, places, 0.0, |_, batch| doubles(batch, column.id));
+            let (values, present) =
+                place(inputs, places, 0.0, |_, batch| doubles(batch, column.id));
             Placed::Doubles(values, present)
         }
         Kind::Boolean => {
@@ -173,35 +178,37 @@ const fn is_told(column: &Column) -> bool {
 }
 
 /// A column of texts, as numbers in the pool.
-pub fn texts(
-    inputs: &mut Inputs,
-    column: &Column,
-    places: &[u32],
-) -> Result<Vec<u32>, WriteError> {
+pub fn texts(inputs: &mut Inputs, column: &Column, places: &[u32]) -> Result<Vec<u32>, WriteError> {
     if is_told(column) {
         return match of_header(inputs, column, places)? {
             Placed::Texts(numbers) => Ok(numbers),
-            _ => Err(WriteError::Untold { column: column.name }),
+            _ => Err(WriteError::Untold {
+                column: column.name,
+            }),
         };
     }
-    let (numbers, _) = place(inputs, places, ABSENT, |_, batch| texts_in(batch, column.id));
+    let (numbers, _) = place(inputs, places, ABSENT, |_, batch| {
+        texts_in(batch, column.id)
+    });
     Ok(numbers)
 }
 
 /// A column of numbers or times that agents tell.
 pub fn numbers(inputs: &Inputs, column: &Column, places: &[u32]) -> (Vec<i64>, Present) {
-    place(inputs, places, 0, |_, batch| match told_of_gap(column.name, batch) {
-        Some(value) => Part::Same(value),
-        None => longs(batch, column.id),
+    place(inputs, places, 0, |_, batch| {
+        match told_of_gap(column.name, batch) {
+            Some(value) => Part::Same(value),
+            None => longs(batch, column.id),
+        }
     })
 }
 
-fn of_header(
-    inputs: &mut Inputs,
-    column: &Column,
-    places: &[u32],
-) -> Result<Placed, WriteError> {
-    let tell = |batch| told(column.name, batch).ok_or(WriteError::Untold { column: column.name });
+fn of_header(inputs: &mut Inputs, column: &Column, places: &[u32]) -> Result<Placed, WriteError> {
+    let tell = |batch| {
+        told(column.name, batch).ok_or(WriteError::Untold {
+            column: column.name,
+        })
+    };
     let all = inputs.batches.iter().map(tell);
     let all: Vec<Told> = all.collect::<Result<_, _>>()?;
     if column.kind == Kind::Text {
@@ -229,12 +236,18 @@ fn times(inputs: &mut Inputs, id: u32, places: &[u32]) -> Vec<u32> {
     let mut number = |unix_us: i64| match last {
         Some((known, number)) if known == unix_us => number,
         _ => {
-            let number = inputs.pool.number(&time::iso(protocol::Timestamp { unix_us }));
+            let number = inputs
+                .pool
+                .number(&time::iso(protocol::Timestamp { unix_us }));
             last = Some((unix_us, number));
             number
         }
     };
-    let has = |row: usize| present.as_ref().is_none_or(|present| present.get(row) == Some(&true));
+    let has = |row: usize| {
+        present
+            .as_ref()
+            .is_none_or(|present| present.get(row) == Some(&true))
+    };
     let rows = values.iter().enumerate();
     rows.map(|(row, &unix_us)| if has(row) { number(unix_us) } else { ABSENT })
         .collect()

@@ -37,27 +37,31 @@ const ZSTD_LEVEL: i32 = 1;
 /// Which wrote it, for readers that know of faults of certain versions.
 const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 
-type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
+type Group<'a, 'b> = SerializedRowGroupWriter<'a, &'b mut Vec<u8>>;
 
 /// Sorts the rows and makes them one file of one row group.
-pub fn write(
+pub fn write(table: Table, inputs: &mut Inputs) -> Result<(Bytes, ParquetMetaData), WriteError> {
+    let mut bytes = Vec::new();
+    let metadata = write_to(&mut bytes, table, inputs)?;
+    Ok((bytes.into(), metadata))
+}
+
+fn write_to(
+    out: &mut Vec<u8>,
     table: Table,
     inputs: &mut Inputs,
-) -> Result<(Bytes, ParquetMetaData), WriteError> {
+) -> Result<ParquetMetaData, WriteError> {
     let columns = table.columns();
-    let t0 = cpu(); let places = order::places(inputs, table, columns)?;
-    if std::env::var_os("ROWS_TRACE").is_some() { eprintln!("order {:.1} ns/row", (cpu() - t0) * 1e9 / places.len() as f64); }
+    let places = order::places(inputs, table)?;
     let failed = |source: ParquetError| WriteError::Parquet {
         table: table.name(),
         source,
     };
-    let mut file = File::new(table, columns).map_err(failed)?;
+    let mut file = File::new(out, table, columns).map_err(failed)?;
     let writers = file.writers().map_err(failed)?;
     let mut group = file.writer.next_row_group().map_err(failed)?;
     for ((at, column), writer) in columns.iter().enumerate().zip(writers) {
-        let t0 = cpu();
         let placed = column::placed(inputs, column, &places)?;
-        let t1 = cpu();
         let field = file.schema.field(at);
         if !field.is_nullable() && placed.lacks_any() {
             return Err(WriteError::Lacks {
@@ -73,28 +77,24 @@ pub fn write(
         of_file
             .add(&mut group, placed, &inputs.pool)
             .map_err(failed)?;
-        if std::env::var_os("ROWS_TRACE").is_some() { eprintln!("{:32} build {:6.1} encode {:6.1} ns/row", column.name, (t1 - t0) * 1e9 / places.len() as f64, (cpu() - t1) * 1e9 / places.len() as f64); }
     }
     group.close().map_err(failed)?;
-    let metadata = file.writer.finish().map_err(failed)?;
-    let bytes = file.writer.into_inner().map_err(failed)?;
-    Ok((bytes.into(), metadata))
+    file.writer.close().map_err(failed)
 }
 
 /// A file without rows yet.
-struct File {
+struct File<'a> {
     schema: SchemaRef,
     parquet: SchemaDescriptor,
-    writer: SerializedFileWriter<Vec<u8>>,
+    writer: SerializedFileWriter<&'a mut Vec<u8>>,
 }
 
-impl File {
-    fn new(table: Table, columns: &[Column]) -> Encoded<Self> {
+impl<'a> File<'a> {
+    fn new(out: &'a mut Vec<u8>, table: Table, columns: &[Column]) -> Encoded<Self> {
         let schema = schema::arrow(columns);
         let parquet = ArrowSchemaConverter::new().convert(&schema)?;
         let properties = properties(table, columns)?;
-        let writer =
-            SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties)?;
+        let writer = SerializedFileWriter::new(out, parquet.root_schema_ptr(), properties)?;
         Ok(Self {
             schema,
             parquet,
@@ -118,7 +118,7 @@ struct OfFile<'a> {
 
 impl OfFile<'_> {
     /// Encodes it as the next of the row group.
-    fn add(mut self, group: &mut Group<'_>, placed: Placed, pool: &Pool) -> Encoded<()> {
+    fn add(mut self, group: &mut Group<'_, '_>, placed: Placed, pool: &Pool) -> Encoded<()> {
         if let Some(leaves) = Leaves::of(&placed)
             && let Some(dictionary) = Dictionary::of(leaves, pool)
         {
@@ -146,19 +146,28 @@ fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> 
         .set_sorting_columns(sorting(table, columns));
     for column in columns {
         if let Some(encoding) = encoding(column.kind) {
-            let path = ColumnPath::from(column.name);
+            let path = ColumnPath::new(path(column));
             properties = properties.set_column_encoding(path, encoding);
         }
     }
     Ok(Arc::new(properties.build()))
 }
 
+/// Where a column's values are in the schema of the file.
+fn path(column: &Column) -> Vec<String> {
+    let path: &[&str] = match column.kind {
+        Kind::Texts => &[column.name, "list", "element"],
+        _ => &[column.name],
+    };
+    path.iter().map(|part| (*part).to_owned()).collect()
+}
+
 /// What a column is encoded as, if not as a dictionary.
 fn encoding(kind: Kind) -> Option<Encoding> {
     match kind {
         Kind::Long | Kind::Int | Kind::Time => Some(Encoding::DELTA_BINARY_PACKED),
-        Kind::Text | Kind::TimeText => std::env::var_os("ROWS_DELTA").map(|_| Encoding::DELTA_BYTE_ARRAY),
-        Kind::Double | Kind::Boolean | Kind::Texts => None,
+        Kind::Text | Kind::TimeText | Kind::Texts => Some(Encoding::DELTA_BYTE_ARRAY),
+        Kind::Double | Kind::Boolean => None,
     }
 }
 
@@ -175,5 +184,3 @@ fn sorting(table: Table, columns: &[Column]) -> Option<Vec<SortingColumn>> {
     };
     keys.map(sorting).collect()
 }
-
-pub fn cpu() -> f64 { std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9 }

@@ -10,6 +10,8 @@ mod input;
 mod order;
 mod ranks;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod time;
 mod write;
@@ -24,7 +26,7 @@ use super::{
 use crate::held::Held;
 
 pub use input::{Input, Inputs, Rows};
-pub use write::{build, write_files};
+pub use write::{build, sort, write_files};
 
 /// What bounds one file.
 #[derive(Clone, Copy, Debug)]

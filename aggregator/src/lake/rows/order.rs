@@ -1,7 +1,7 @@
 //! Where each row goes: equal texts beside each other make the files small and their statistics
 //! sharp.
 
-use protocol::{Column, Kind, Table};
+use protocol::{Kind, Table};
 
 use super::{
     WriteError, column,
@@ -27,11 +27,8 @@ pub const fn keys(table: Table) -> &'static [&'static str] {
 }
 
 /// The place of each row, the rows being those of the batches one after the other.
-pub fn places(
-    inputs: &mut Inputs,
-    table: Table,
-    columns: &[Column],
-) -> Result<Vec<u32>, WriteError> {
+pub fn places(inputs: &mut Inputs, table: Table) -> Result<Vec<u32>, WriteError> {
+    let columns = table.columns();
     let as_they_came: Vec<u32> = (0..as_u32(inputs.rows)).collect();
     let mut sorted: Vec<(u128, u32)> = as_they_came.iter().map(|row| (0, *row)).collect();
     for name in keys(table) {

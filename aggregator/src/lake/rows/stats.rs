@@ -54,7 +54,10 @@ fn bounds(kind: Kind, chunk: &ColumnChunkMetaData) -> Option<(Value, Value)> {
     match (chunk.statistics()?, kind) {
         (Statistics::ByteArray(values), _) => {
             let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(|text| json!(text));
-            Some((text(values.min_bytes_opt()?)?, text(values.max_bytes_opt()?)?))
+            Some((
+                text(values.min_bytes_opt()?)?,
+                text(values.max_bytes_opt()?)?,
+            ))
         }
         (Statistics::Int64(values), Kind::Time) => {
             let low = time::millis(*values.min_opt()?, false);

@@ -29,9 +29,8 @@ impl Pool {
     /// The text's number.
     pub fn number(&mut self, text: &str) -> u32 {
         let hash = self.hasher.hash_one(text);
-        let is_it = |entry: &Entry| {
-            entry.hash == hash && get(&self.text, &self.ends, entry.number) == text
-        };
+        let is_it =
+            |entry: &Entry| entry.hash == hash && get(&self.text, &self.ends, entry.number) == text;
         if let Some(entry) = self.numbers.find(hash, is_it) {
             return entry.number;
         }

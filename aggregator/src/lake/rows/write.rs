@@ -8,6 +8,7 @@ use protocol::{Table, decode};
 use super::{
     WriteError, WriteSettings, file,
     input::{Input, Inputs},
+    order,
     stats::stats,
     time,
 };
@@ -110,4 +111,10 @@ impl Folder<'_> {
 pub fn build(table: Table, inputs: &mut Inputs) -> Result<(Bytes, String), WriteError> {
     let (bytes, metadata) = file::write(table, inputs)?;
     Ok((bytes, stats(table.columns(), &metadata)))
+}
+
+/// The place of each row in a file of all of them, the rows being those of the batches one after the
+/// other.
+pub fn sort(table: Table, inputs: &mut Inputs) -> Result<Vec<u32>, WriteError> {
+    order::places(inputs, table)
 }

@@ -45,9 +45,9 @@ fn packed<'a>(values: &'a [u32], width: u32, out: &mut Vec<u8>) -> &'a [u32] {
     // One byte of header counts up to 63 groups.
     while groups < 63 {
         let (group, others) = rest.split_at_checked(GROUP).unwrap_or((rest, &[]));
-        let is_run = group.first().is_some_and(|first| {
-            group.len() == GROUP && group.iter().all(|value| value == first)
-        });
+        let is_run = group
+            .first()
+            .is_some_and(|first| group.len() == GROUP && group.iter().all(|value| value == first));
         if group.is_empty() || is_run {
             break;
         }

@@ -82,7 +82,13 @@ impl<'a> Leaves<'a> {
     }
 
     /// Puts rows into a page.
-    pub fn page(&self, rows: Range<usize>, is_nullable: bool, dictionary: &Dictionary, page: &mut Page) {
+    pub fn page(
+        &self,
+        rows: Range<usize>,
+        is_nullable: bool,
+        dictionary: &Dictionary,
+        page: &mut Page,
+    ) {
         page.reps.clear();
         page.defs.clear();
         page.values.clear();
@@ -106,8 +112,10 @@ impl<'a> Leaves<'a> {
                         None => page.defs.push(empty),
                         Some(further) => {
                             page.reps.extend(std::iter::repeat_n(1, further));
-                            page.defs.extend(std::iter::repeat_n(empty + 1, items.len()));
-                            page.values.extend(items.iter().map(|number| dictionary.place(*number)));
+                            page.defs
+                                .extend(std::iter::repeat_n(empty + 1, items.len()));
+                            page.values
+                                .extend(items.iter().map(|number| dictionary.place(*number)));
                         }
                     }
                 }

@@ -27,8 +27,8 @@ use parquet::{
 use zstd::bulk::Compressor;
 
 use super::texts::{Pool, as_u32};
-pub use leaves::{Dictionary, Leaves};
 use leaves::Page;
+pub use leaves::{Dictionary, Leaves};
 
 /// Rows of a page: what a reader skips or takes as one.
 pub const PAGE_ROWS: usize = 20_000;
@@ -64,7 +64,12 @@ struct Totals {
 
 impl<'a> Chunk<'a> {
     /// Of a column in a file that is compressed so.
-    pub fn new(pool: &'a Pool, dictionary: &'a Dictionary, column: ColumnDescPtr, level: i32) -> Result<Self> {
+    pub fn new(
+        pool: &'a Pool,
+        dictionary: &'a Dictionary,
+        column: ColumnDescPtr,
+        level: i32,
+    ) -> Result<Self> {
         Ok(Self {
             pool,
             dictionary,
@@ -150,7 +155,8 @@ impl<'a> Chunk<'a> {
         self.last = Some((least, greatest));
         match (self.text(least), self.text(greatest)) {
             (Some(least), Some(greatest)) if self.pages.valid() => {
-                self.pages.append(false, least.into(), greatest.into(), nulls);
+                self.pages
+                    .append(false, least.into(), greatest.into(), nulls);
             }
             _ => self.pages.to_invalid(),
         }
@@ -210,9 +216,15 @@ impl<'a> Chunk<'a> {
         let bytes = |text: &str| ByteArray::from(text);
         let nulls = Some(self.totals.nulls);
         let statistics = match least.zip(greatest) {
-            Some((least, greatest)) => ValueStatistics::new(Some(bytes(least)), Some(bytes(greatest)), None, nulls, false)
-                .with_min_is_exact(true)
-                .with_max_is_exact(true),
+            Some((least, greatest)) => ValueStatistics::new(
+                Some(bytes(least)),
+                Some(bytes(greatest)),
+                None,
+                nulls,
+                false,
+            )
+            .with_min_is_exact(true)
+            .with_max_is_exact(true),
             None => ValueStatistics::new(None, None, None, nulls, false),
         };
         ColumnChunkMetaData::builder(self.column.clone())
@@ -220,7 +232,11 @@ impl<'a> Chunk<'a> {
             .set_encodings_mask(EncodingMask::new_from_encodings(used.iter()))
             .set_page_encoding_stats(vec![
                 stats(PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1),
-                stats(PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, self.totals.pages),
+                stats(
+                    PageType::DATA_PAGE,
+                    Encoding::RLE_DICTIONARY,
+                    self.totals.pages,
+                ),
             ])
             .set_total_compressed_size(size)
             .set_total_uncompressed_size(self.totals.uncompressed)

@@ -1,10 +1,15 @@
 //! Rows a second and core from request bodies to committed Parquet files, everything in this process.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use aggregator::service::Service;
+use aggregator::{
+    lake::{rows::WriteSettings, settings::Settings as LakeSettings},
+    service::{Service, Settings},
+    store_url::StoreUrl,
+};
 use anyhow::{Result, ensure};
 use bytes::Bytes;
+use protocol::RefusalKind;
 
 use super::{Args, clients::Client};
 use crate::numbers::{Of, cpu_time};
@@ -24,7 +29,7 @@ fn bodies(args: &Args) -> Vec<Bytes> {
         .collect()
 }
 
-pub(super) fn measure(args: &Args, directory: &std::path::Path) -> Result<FullSpeed> {
+pub(super) fn measure(args: &Args, directory: &Path) -> Result<FullSpeed> {
     let bodies = bodies(args);
     let sent: usize = bodies.iter().map(Bytes::len).sum();
     let rows = args.nodes * args.pods;
@@ -33,7 +38,7 @@ pub(super) fn measure(args: &Args, directory: &std::path::Path) -> Result<FullSp
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let used = runtime.block_on(take_all(&tables, bodies, rows))?;
+    let used = runtime.block_on(take_all(&tables, bodies))?;
     let stored = bytes_below(&tables.join("pod_usage"))?;
     Ok(FullSpeed {
         rows_per_core_second: rows as f64 / used.as_secs_f64(),
@@ -42,29 +47,29 @@ pub(super) fn measure(args: &Args, directory: &std::path::Path) -> Result<FullSp
     })
 }
 
-async fn take_all(tables: &std::path::Path, bodies: Vec<Bytes>, rows: usize) -> Result<Duration> {
+async fn take_all(tables: &Path, bodies: Vec<Bytes>) -> Result<Duration> {
     let url = format!("file://{}", tables.display());
-    let service = Service::start_at(&url).await?;
+    let (store, prefix) = StoreUrl::parse(&url)?.open([])?;
+    let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
+    let service = Service::start(store, prefix, Settings::new(lake)).await?;
     let before = cpu_time(Of::Process);
-    let mut waiting = 0;
-    for body in bodies {
-        service.take(None, body).await?;
-        waiting += 1;
-        if waiting == COMMIT_BATCHES {
-            service.commit().await?;
-            waiting = 0;
+    let take = async {
+        for body in bodies {
+            while let Err(refusal) = service.take(None, body.clone()).await {
+                // Full: a commit makes room.
+                ensure!(refusal.kind == RefusalKind::Busy, "{refusal}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
-    }
-    service.commit().await?;
-    let used = cpu_time(Of::Process) - before;
-    ensure!(rows > 0, "no rows");
-    Ok(used)
+        service.stop();
+        Ok(())
+    };
+    let (taken, ()) = tokio::join!(take, service.run());
+    taken?;
+    Ok(cpu_time(Of::Process) - before)
 }
 
-/// Some 200,000 rows of 110 pods.
-const COMMIT_BATCHES: usize = 1_818;
-
-fn bytes_below(directory: &std::path::Path) -> Result<u64> {
+fn bytes_below(directory: &Path) -> Result<u64> {
     let mut sum = 0;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;

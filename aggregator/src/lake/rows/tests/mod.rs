@@ -1,0 +1,9 @@
+//! Files are read back with the library's reader, which shares nothing with what wrote the columns of
+//! texts, and compared with the rows that went in.
+
+mod files;
+mod order;
+mod random;
+mod read_back;
+mod shape;
+mod value;
