@@ -61,7 +61,11 @@ async fn dies_and_goes_on(place: &Place, point: CrashPoint) -> Result<()> {
     let (mut one, mut other) = (Agent::new(1), Agent::new(2));
     let first = lake(place, settings()).await?;
     first.commit(&sealed(one.batches(2)?)).await?;
-    let batches: Vec<Held> = one.batches(2)?.into_iter().chain(other.batches(1)?).collect();
+    let batches: Vec<Held> = one
+        .batches(2)?
+        .into_iter()
+        .chain(other.batches(1)?)
+        .collect();
     die(place, point, &batches).await?;
 
     let is_done = matches!(
@@ -70,7 +74,10 @@ async fn dies_and_goes_on(place: &Place, point: CrashPoint) -> Result<()> {
     );
     let half = verify(place, false).await?;
     ensure!(half.is_proved(), "just after: {half}");
-    ensure!(half.batches == if is_done { 5 } else { 2 }, "just after: {half}");
+    ensure!(
+        half.batches == if is_done { 5 } else { 2 },
+        "just after: {half}"
+    );
     let is_begun = !matches!(
         point,
         CrashPoint::AfterUpload(Table::PodUsage) | CrashPoint::AfterWatermark(Table::PodUsage)
@@ -84,7 +91,10 @@ async fn dies_and_goes_on(place: &Place, point: CrashPoint) -> Result<()> {
     resent.extend(one.batches(1)?);
     next.commit(&sealed(resent)).await?;
     let report = assert_proved(place).await?;
-    ensure!(report.batches == 6 && report.in_progress.batches == 0, "{report}");
+    ensure!(
+        report.batches == 6 && report.in_progress.batches == 0,
+        "{report}"
+    );
     // One that was there before and knows nothing of all this.
     first.commit(&sealed(batches)).await?;
     ensure!(assert_proved(place).await? == report, "{report}");
@@ -118,7 +128,10 @@ async fn what_stays_half_done_is_told() -> Result<()> {
     let report = verify(&place, true).await?;
     ensure!(!report.is_proved(), "{report}");
     let told = report.to_string();
-    ensure!(told.contains("2 batches with rows, long ago, but none in the ledger"), "{told}");
+    ensure!(
+        told.contains("2 batches with rows, long ago, but none in the ledger"),
+        "{told}"
+    );
     Ok(())
 }
 
@@ -165,9 +178,14 @@ async fn rivals_on_a_bad_store_commit_once() -> Result<()> {
             }
         }
         let counts = faults.counts();
-        ensure!(counts.faults > 20 && counts.refused > 10, "seed {seed}: {counts:?}");
+        ensure!(
+            counts.faults > 20 && counts.refused > 10,
+            "seed {seed}: {counts:?}"
+        );
         faults.clear();
-        let report = assert_proved(&place).await.with_context(|| format!("seed {seed}"))?;
+        let report = assert_proved(&place)
+            .await
+            .with_context(|| format!("seed {seed}"))?;
         ensure!(report.batches == sent, "seed {seed}: {sent} sent\n{report}");
         ensure!(report.in_progress.batches == 0, "seed {seed}: {report}");
     }

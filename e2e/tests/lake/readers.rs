@@ -18,7 +18,9 @@ fn ask(place: &Place) -> Result<Option<Vec<Value>>> {
     let Some(python) = std::env::var_os(INTERPRETER) else {
         let is_needed = std::env::var("PODLEDGER_REQUIRE_ALL").is_ok_and(|value| value == "1");
         ensure!(!is_needed, "{INTERPRETER} is not set");
-        say(&format!("skipped: {INTERPRETER} is not set: use `cargo xtask test`"));
+        say(&format!(
+            "skipped: {INTERPRETER} is not set: use `cargo xtask test`"
+        ));
         return Ok(None);
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/readers/read_tables.py");
@@ -49,26 +51,45 @@ async fn others_find_what_verify_says() -> Result<()> {
             }
             for table in Table::ALL.map(Table::name) {
                 let rows = report.rows[table] as f64;
-                ensure!(number(&format!("{table}.rows"))? == rows, "{table} in {found}");
+                ensure!(
+                    number(&format!("{table}.rows"))? == rows,
+                    "{table} in {found}"
+                );
                 if table != Table::Reconcile.name() {
                     for name in ["wrong", "without_ledger"] {
-                        ensure!(number(&format!("{table}.{name}"))? == 0.0, "{table} in {found}");
+                        ensure!(
+                            number(&format!("{table}.{name}"))? == 0.0,
+                            "{table} in {found}"
+                        );
                     }
                 }
             }
             // The ledger's sums are those of the rows: what every agent counted is attributed.
             for (sum, total) in [
-                ("pod_usage.net_tx_bytes_delta", "reconcile.net_tx_bytes_total"),
-                ("pod_usage.net_rx_bytes_delta", "reconcile.net_rx_bytes_total"),
+                (
+                    "pod_usage.net_tx_bytes_delta",
+                    "reconcile.net_tx_bytes_total",
+                ),
+                (
+                    "pod_usage.net_rx_bytes_delta",
+                    "reconcile.net_rx_bytes_total",
+                ),
             ] {
-                ensure!(number(sum)? == number(total)? && number(sum)? > 0.0, "{sum} in {found}");
+                ensure!(
+                    number(sum)? == number(total)? && number(sum)? > 0.0,
+                    "{sum} in {found}"
+                );
             }
             let cpu_ns = number("pod_usage.cpu_seconds")? * 1e9;
             let off = (cpu_ns - number("reconcile.cpu_ns_total")?).abs();
             ensure!(off < 1_000.0 && cpu_ns > 0.0, "{off} ns in {found}");
         }
         for (table, version) in &report.versions {
-            ensure!(readers[0]["versions"][table] == *version, "{table} in {}", readers[0]);
+            ensure!(
+                readers[0]["versions"][table] == *version,
+                "{table} in {}",
+                readers[0]
+            );
         }
     }
     Ok(())
