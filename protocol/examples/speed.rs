@@ -38,7 +38,7 @@ fn measure(pods: usize) {
     let encode = best(&nodes, |node| drop(encode_rows(&node.header, &node.rows)));
     let limits = Limits::default();
     let decode = best(&frames, |frame| {
-        drop(black_box(decode(frame, &limits).unwrap()))
+        drop(black_box(decode(frame, &limits).unwrap()));
     });
     println!(
         "{pods} pods: encode {:.0} ns, decode {:.0} ns and {:.1} bytes a pod-row, {:.1} bytes a row",

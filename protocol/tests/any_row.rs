@@ -132,7 +132,7 @@ prop_compose! {
 fn rows(
     mut usages: Vec<PodUsage>,
     mut networks: Vec<PodNetwork>,
-    messages: Vec<String>,
+    messages: &[String],
     is_derived: bool,
 ) -> Vec<Row> {
     if is_derived {
@@ -173,7 +173,7 @@ fn rows(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_rows_come_back_as_they_were(
@@ -182,7 +182,7 @@ proptest! {
         messages in vec(text(), 0..3),
         is_derived in any::<bool>(),
     ) {
-        let rows = rows(usages, networks, messages, is_derived);
+        let rows = rows(usages, networks, &messages, is_derived);
         let batch = decode(&encode_rows(&header(), &rows), &Limits::default()).unwrap();
         let Body::Whole(tables) = batch.body else {
             panic!("no rows");

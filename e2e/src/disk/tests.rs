@@ -82,10 +82,21 @@ impl Life {
         }
         assert_eq!(state, self.truth.state);
         // What was deleted may be there again.
-        let there: Vec<_> = found.iter().filter(|kept| self.truth.batches.contains(kept)).collect();
-        assert!(there.into_iter().eq(&self.truth.batches), "something is missing, or was changed");
-        assert!(found.iter().all(|kept| self.truth.ever.contains(kept)), "something was never kept");
-        assert!(found.is_sorted_by_key(|kept| self.truth.ever.iter().position(|ever| ever == kept)));
+        let there: Vec<_> = found
+            .iter()
+            .filter(|kept| self.truth.batches.contains(kept))
+            .collect();
+        assert!(
+            there.into_iter().eq(&self.truth.batches),
+            "something is missing, or was changed"
+        );
+        assert!(
+            found.iter().all(|kept| self.truth.ever.contains(kept)),
+            "something was never kept"
+        );
+        assert!(
+            found.is_sorted_by_key(|kept| self.truth.ever.iter().position(|ever| ever == kept))
+        );
         self.truth.batches = found;
     }
 
@@ -118,7 +129,11 @@ impl Life {
             truth.batches.push((self.epoch, seq, frame.clone()));
             truth.ever.push((self.epoch, seq, frame.clone()));
             truth.last = Some((self.epoch, seq));
-            entries.push(Entry { header: self.header(seq), rows: Counts::default(), frame });
+            entries.push(Entry {
+                header: self.header(seq),
+                rows: Counts::default(),
+                frame,
+            });
         }
         let len = self.random.random_range(16..20_000);
         let state = self.noise(len);
@@ -145,10 +160,14 @@ impl Life {
 
     fn commit(&mut self, spool: &mut Spool) {
         let waiting = spool.waiting();
-        let Some(oldest) = waiting.first() else { return };
+        let Some(oldest) = waiting.first() else {
+            return;
+        };
         let seq = self.random.random_range(oldest.first..=oldest.last);
         spool.committed(oldest.epoch, seq).unwrap();
-        self.truth.batches.retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
+        self.truth
+            .batches
+            .retain(|kept| kept.0 != oldest.epoch || kept.1 > seq);
         assert_eq!(contents(spool), self.truth.batches);
     }
 }
@@ -156,9 +175,14 @@ impl Life {
 fn contents(spool: &Spool) -> Vec<Kept> {
     let mut batches = Vec::new();
     for waiting in spool.waiting() {
-        let read = spool.read(waiting.epoch, waiting.first, usize::MAX).unwrap();
+        let read = spool
+            .read(waiting.epoch, waiting.first, usize::MAX)
+            .unwrap();
         assert_eq!(read.last().map(|(seq, _)| *seq), Some(waiting.last));
-        batches.extend(read.into_iter().map(|(seq, frame)| (waiting.epoch, seq, frame)));
+        batches.extend(
+            read.into_iter()
+                .map(|(seq, frame)| (waiting.epoch, seq, frame)),
+        );
     }
     batches
 }
@@ -186,21 +210,21 @@ fn lives(seed: u64, end: impl Fn(&Disk)) {
 
 #[test]
 fn a_loss_of_power_takes_nothing_that_was_kept() {
-    for seed in 0..200 {
+    for seed in 0..40 {
         lives(seed, Disk::lose_power);
     }
 }
 
 #[test]
 fn a_killed_agent_loses_nothing_that_was_kept() {
-    for seed in 0..100 {
+    for seed in 0..20 {
         lives(seed, Disk::kill);
     }
 }
 
 #[test]
 fn power_is_lost_during_the_start_too() {
-    for seed in 0..100 {
+    for seed in 0..15 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         (0..3).for_each(|_| assert!(life.keep(&mut spool)));
@@ -217,7 +241,7 @@ fn power_is_lost_during_the_start_too() {
 
 #[test]
 fn a_full_disk_changes_nothing_and_the_same_can_be_tried_again() {
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         for _ in 0..4 {
@@ -250,7 +274,7 @@ fn a_full_disk_changes_nothing_and_the_same_can_be_tried_again() {
 #[test]
 fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
     let mut lost = 0;
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         assert!(life.keep(&mut spool));
@@ -267,7 +291,13 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         lost += 1;
         assert_eq!(life.disk.put_aside(), 1);
         life.truth = Truth::default();
-        assert_eq!(life.begin(&mut spool), Beginning { next_seq: 2, previous: None });
+        assert_eq!(
+            life.begin(&mut spool),
+            Beginning {
+                next_seq: 2,
+                previous: None
+            }
+        );
         let (_, _, gap) = contents(&spool).remove(0);
         life.truth.batches = vec![(life.epoch, 1, gap)];
         life.truth.ever.clone_from(&life.truth.batches);
@@ -276,13 +306,13 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         drop(spool);
         drop(life.start());
     }
-    assert!(lost > 30, "{lost}");
+    assert!(lost > 10, "{lost}");
 }
 
 #[test]
 fn rot_is_harmless_or_told() {
     let mut told = 0;
-    for seed in 0..200 {
+    for seed in 0..60 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         (0..3).for_each(|_| assert!(life.keep(&mut spool)));
@@ -298,7 +328,7 @@ fn rot_is_harmless_or_told() {
             life.judge(&spool);
         }
     }
-    assert!(told > 20, "{told}");
+    assert!(told > 6, "{told}");
 }
 
 #[test]
