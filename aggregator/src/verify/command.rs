@@ -1,13 +1,13 @@
 //! `verify` as a command.
 
 use std::io::{self, Write as _};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use object_store::ObjectStore;
 use protocol::Timestamp;
-use std::sync::Arc;
+use serde::Serialize;
 
 use super::error::VerifyError;
 use super::judge::Rules;
@@ -116,10 +116,19 @@ fn tell(told: &Mutex<Instant>, progress: Progress) {
     ));
 }
 
+/// The report as JSON, with the verdict in one word.
+#[derive(Serialize)]
+struct Told<'a> {
+    proved: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
 fn print(report: &Report, as_json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if as_json {
-        serde_json::to_writer_pretty(&mut out, report)?;
+        let proved = report.is_proved();
+        serde_json::to_writer_pretty(&mut out, &Told { proved, report })?;
         return writeln!(out);
     }
     writeln!(out, "{report}")
@@ -128,4 +137,45 @@ fn print(report: &Report, as_json: bool) -> io::Result<()> {
 fn say(line: &str) {
     // Nobody to tell when standard error is closed.
     drop(writeln!(io::stderr(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    async fn code(options: &[&str]) -> u8 {
+        let words = ["verify"].iter().chain(options);
+        run(&Command::parse_from(words).arguments, []).await
+    }
+
+    /// Nobody may take an empty or a wrong place for tables that are right.
+    #[tokio::test]
+    async fn tables_that_are_not_there_are_not_proved() {
+        assert_eq!(code(&["memory:"]).await, UNREADABLE);
+        assert_eq!(code(&["--json", "memory:"]).await, UNREADABLE);
+        assert_eq!(code(&["no URL"]).await, UNREADABLE);
+    }
+
+    #[test]
+    fn the_verdict_is_in_the_json() {
+        let report = Report::default();
+        let proved = report.is_proved();
+        let told = serde_json::to_value(Told {
+            proved,
+            report: &report,
+        })
+        .unwrap();
+        assert_eq!(
+            (&told["proved"], &told["batches"]),
+            (&true.into(), &0.into())
+        );
+    }
 }

@@ -18,6 +18,10 @@ use protocol::{Body, Counts, Gap, GapReason, Header, Limits, Previous, Table, Ti
 
 use crate::place::{PREFIX, Place};
 
+/// Midnight between two days, in the middle of the windows.
+const NEW_YEAR: Timestamp = Timestamp {
+    unix_us: 1_767_225_600_000_000,
+};
 /// Length of a window.
 pub(crate) const WINDOW_US: i64 = 30_000_000;
 /// Pods of each node.
@@ -26,6 +30,8 @@ const PODS: usize = 7;
 /// Patience that suits a test.
 pub(crate) fn settings() -> Settings {
     let mut settings = Settings::new(Arc::new(WriteSettings::default()));
+    // Windows are of about now: older ones would never be taken in.
+    settings.clock = Arc::new(|| NEW_YEAR.plus_us(3_600_000_000));
     settings.retry = Retry {
         answer: Duration::from_secs(5),
         operation: Duration::from_secs(30),
@@ -84,9 +90,7 @@ impl Agent {
             cluster: "production",
             seq: 0,
             // Just before midnight, so that the windows are of two days.
-            end: Timestamp {
-                unix_us: 1_767_225_600_000_000 - 3 * WINDOW_US,
-            },
+            end: NEW_YEAR.plus_us(-3 * WINDOW_US),
             previous: None,
         }
     }
