@@ -61,78 +61,87 @@ impl Taker for Service {
 
     fn report(&self, page: &mut Page) {
         batches(self, page);
-        let (status, counters) = (self.status(), self.lake().counters());
-        let held = status.held;
+        waiting(self, page);
+        lake(self, page);
+    }
+}
+
+fn waiting(service: &Service, page: &mut Page) {
+    let status = service.status();
+    let held = status.held;
+    page.gauge(
+        "podledger_aggregator_held_batches",
+        "Batches that wait for their commit.",
+        held.batches,
+    );
+    page.gauge(
+        "podledger_aggregator_held_bytes",
+        "Bytes of those.",
+        held.bytes,
+    );
+    page.gauge(
+        "podledger_aggregator_held_rows",
+        "Rows of those.",
+        held.rows,
+    );
+    page.gauge(
+        "podledger_aggregator_senders",
+        "Starts of agents that the ledger knows.",
+        status.senders,
+    );
+    if let Some(last) = status.last_commit {
         page.gauge(
-            "podledger_aggregator_held_batches",
-            "Batches that wait for their commit.",
-            held.batches,
+            "podledger_aggregator_last_commit_timestamp_seconds",
+            "When everything that was held was last committed.",
+            last.unix_us as f64 / 1e6,
         );
-        page.gauge(
-            "podledger_aggregator_held_bytes",
-            "Bytes of those.",
-            held.bytes,
+    }
+}
+
+fn lake(service: &Service, page: &mut Page) {
+    let counters = service.lake().counters();
+    for (name, help, counter) in [
+        (
+            "committed_rows",
+            "Rows in committed files, all tables together.",
+            &counters.rows,
+        ),
+        (
+            "committed_bytes",
+            "Bytes of committed files.",
+            &counters.bytes,
+        ),
+        (
+            "log_entries",
+            "Log entries put, over all tables.",
+            &counters.entries,
+        ),
+        (
+            "conflicts",
+            "Log entries whose place was taken, or whose outcome was not known.",
+            &counters.conflicts,
+        ),
+        (
+            "orphans",
+            "Files that no log entry names; vacuum removes them.",
+            &counters.orphans,
+        ),
+        (
+            "store_retries",
+            "Requests to the store that were made again.",
+            &counters.retries,
+        ),
+        (
+            "log_reloads",
+            "Readings of a table's log.",
+            &counters.reloads,
+        ),
+    ] {
+        page.counter(
+            &format!("podledger_aggregator_{name}_total"),
+            help,
+            counter.get(),
         );
-        page.gauge(
-            "podledger_aggregator_held_rows",
-            "Rows of those.",
-            held.rows,
-        );
-        page.gauge(
-            "podledger_aggregator_senders",
-            "Starts of agents that the ledger knows.",
-            status.senders,
-        );
-        if let Some(last) = status.last_commit {
-            page.gauge(
-                "podledger_aggregator_last_commit_timestamp_seconds",
-                "When everything that was held was last committed.",
-                last.unix_us as f64 / 1e6,
-            );
-        }
-        for (name, help, counter) in [
-            (
-                "committed_rows",
-                "Rows in committed files, all tables together.",
-                &counters.rows,
-            ),
-            (
-                "committed_bytes",
-                "Bytes of committed files.",
-                &counters.bytes,
-            ),
-            (
-                "log_entries",
-                "Log entries put, over all tables.",
-                &counters.entries,
-            ),
-            (
-                "conflicts",
-                "Log entries whose place was taken, or whose outcome was not known.",
-                &counters.conflicts,
-            ),
-            (
-                "orphans",
-                "Files that no log entry names; vacuum removes them.",
-                &counters.orphans,
-            ),
-            (
-                "store_retries",
-                "Requests to the store that were made again.",
-                &counters.retries,
-            ),
-            (
-                "log_reloads",
-                "Readings of a table's log.",
-                &counters.reloads,
-            ),
-        ] {
-            page.counter(
-                &format!("podledger_aggregator_{name}_total"),
-                help,
-                counter.get(),
-            );
-        }
     }
 }
 

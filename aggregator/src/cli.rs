@@ -23,6 +23,10 @@ pub enum Command {
 
 /// Options of `serve`, as they were written.
 #[derive(Args, Clone, Debug, Default)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these sentences are help on a terminal, not Markdown"
+)]
 pub struct Serve {
     /// Where the tables are: s3://bucket/prefix, file:///directory, or memory: for tests
     ///

@@ -14,6 +14,8 @@ const MOST_BYTES: usize = 16 * 1024;
 const EXCHANGES: &str = "aggregator::auth";
 /// All that libraries may say. What they write when debugging is not known to be free of secrets.
 const MOST_OF_OTHERS: LevelFilter = LevelFilter::Warn;
+/// The program beside the library.
+const PROGRAM: &str = "podledger_aggregator";
 /// What every line begins with.
 const NAME: &str = "podledger-aggregator";
 
@@ -38,7 +40,8 @@ struct Logger {
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
-        let most = match is_in(target, "aggregator") {
+        let is_own = is_in(target, "aggregator") || is_in(target, PROGRAM);
+        let most = match is_own {
             false => self.level.min(MOST_OF_OTHERS),
             true if is_in(target, EXCHANGES) => self.exchanges,
             true => self.level,
@@ -121,6 +124,7 @@ mod tests {
         assert!(!writes(&logger, "quinn::connection", Level::Info));
         assert!(writes(&logger, "quinn::connection", Level::Warn));
         assert!(!writes(&logger, "aggregators", Level::Info));
+        assert!(writes(&logger, "podledger_aggregator", Level::Info));
     }
 
     #[test]

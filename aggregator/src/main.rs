@@ -47,7 +47,7 @@ fn serve(options: &Serve) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
-        let start = behind::start(&config, env::vars());
+        let start = behind::start(&config, environment());
         let told = |addresses: serve::Addresses| {
             log::info!(
                 "agents: https://{}, tables: {}",
@@ -62,6 +62,12 @@ fn serve(options: &Serve) -> Result<()> {
         log::info!("everything that was taken in is committed");
         Ok(())
     })
+}
+
+/// Every variable that is text; others are nobody's setting.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Set by the first SIGTERM or SIGINT; the second one ends the process at once.
@@ -92,5 +98,5 @@ fn verify(options: &verify::Arguments) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    Ok(runtime.block_on(verify::run(options, env::vars())).into())
+    Ok(runtime.block_on(verify::run(options, environment())).into())
 }

@@ -50,6 +50,13 @@ def questions():
         SELECT sum(highest - there) FROM (
             SELECT max(seq) AS highest, count(DISTINCT seq) AS there
             FROM reconcile GROUP BY node_name, epoch) AS l"""
+    # A node's windows follow each other, whoever of its agents made them.
+    before = "lag(window_end) OVER (PARTITION BY node_name ORDER BY window_start, window_end)"
+    yield "windows_apart", f"""
+        SELECT count(*) FROM (
+            SELECT window_start, {before} AS ended FROM reconcile
+            WHERE gap_reason IS NULL OR gap_reason <> 'spool_lost') AS w
+        WHERE ended IS NOT NULL AND ended <> window_start"""
     for table in DATA_TABLES:
         found = f"SELECT {BATCH}, count(*) AS n FROM {table} GROUP BY {BATCH}"
         same = "r.node_name = t.node_name AND r.epoch = t.epoch AND r.seq = t.seq"

@@ -67,7 +67,10 @@ impl FakeAgent {
             number / 62_500
         );
         let epoch = Epoch(rng.random());
-        let pods = (0..pods).map(|_| pod(&mut rng, &name, number)).collect();
+        let pods = (0..pods).map(|_| pod(&mut rng, &name, number));
+        let mut pods: Vec<PodUsage> = pods.collect();
+        // As an agent does before it encodes them.
+        pods.sort_by(|left, right| left.pod_name.cmp(&right.pod_name));
         Self {
             name,
             epoch,

@@ -9,6 +9,10 @@ use crate::{build_ebpf, paths, setup, test_binaries};
 
 /// The measurement that runs the collector of old beside the agent.
 const COMPARISON: &str = "agent";
+/// The one that runs the aggregator, and the plain one beside it.
+const AGGREGATOR: &str = "aggregator";
+/// The one that sends to an aggregator.
+const SHIP: &str = "ship";
 
 /// Which measurement.
 #[derive(clap::Args)]
@@ -32,6 +36,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = Command::new(&bench);
     command.arg(&args.name).args(args.json.then_some("--json"));
     command.args(&args.more);
+    if [AGGREGATOR, SHIP].contains(&args.name.as_str()) {
+        let aggregator = test_binaries::release("aggregator", "podledger-aggregator")?;
+        command.env("PODLEDGER_AGGREGATOR", aggregator);
+    }
+    if args.name == AGGREGATOR {
+        setup::for_plain_aggregator()?;
+        command
+            .env(
+                "PODLEDGER_PYTHON",
+                setup::python::PLAIN_AGGREGATOR.program()?,
+            )
+            .env(
+                "PODLEDGER_PLAIN_AGGREGATOR",
+                paths::root()?.join("xtask/benches/plain_aggregator.py"),
+            );
+    }
     if args.name == COMPARISON {
         setup::for_comparison()?;
         command

@@ -328,6 +328,17 @@ fn is_list(setting: &Setting) -> bool {
     setting.allowed.starts_with("a list")
 }
 
+fn unset_aggregator() -> Aggregator {
+    Aggregator {
+        endpoint: None,
+        transport: Transport::Auto,
+        ca_file: "".into(),
+        server_name: None,
+        insecure: false,
+        token_file: "".into(),
+    }
+}
+
 /// What is set when nobody sets anything.
 pub(super) fn defaults() -> Config {
     let mut config = Config {
@@ -341,14 +352,7 @@ pub(super) fn defaults() -> Config {
             max_consecutive_failures: 0,
             push_endpoint: None,
         },
-        aggregator: Aggregator {
-            endpoint: None,
-            transport: Transport::Auto,
-            ca_file: "".into(),
-            server_name: None,
-            insecure: false,
-            token_file: "".into(),
-        },
+        aggregator: unset_aggregator(),
         spool: Spool {
             file: "".into(),
             max_mib: 0,

@@ -71,7 +71,7 @@ impl Tally {
         self.lock().clone()
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Counts> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Counts> {
         // Numbers are whole at every instant.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -85,8 +85,8 @@ impl Contents {
         let count = rows::get(rows, rows::COUNT)?;
         let last = rows::get(rows, rows::LAST)?;
         let lost = rows::get(rows, rows::LOST)?;
-        self.lost = lost.map(text);
-        self.table_id = rows::get(rows, rows::TABLE_ID)?.map(text);
+        self.lost = lost.map(|bytes| text(&bytes));
+        self.table_id = rows::get(rows, rows::TABLE_ID)?.map(|bytes| text(&bytes));
         let Some(count) = count.and_then(|count| Some(u64::from_le_bytes(count.try_into().ok()?)))
         else {
             return Ok(Err("it has no count of its transactions".to_owned()));
@@ -127,7 +127,7 @@ impl Contents {
                         heads.push((seq, head));
                     }
                     Ok(_) => {
-                        wrong = Some(format!("a batch before {seq} of epoch {epoch} is missing"))
+                        wrong = Some(format!("a batch before {seq} of epoch {epoch} is missing"));
                     }
                     Err(reason) => wrong = Some(reason),
                 }
@@ -149,8 +149,8 @@ impl Contents {
     }
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn epochs(rows: &ReadRows) -> Result<Vec<(u64, Epoch)>, redb::Error> {

@@ -1,13 +1,22 @@
 //! A board with something in every place.
 
-use std::time::Duration;
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
 
-use protocol::{Balance, Event, NodeUsage, PodUsage, Reconcile, Row, Timestamp};
+use protocol::{
+    Balance, Counts, Epoch, Event, Header, NodeUsage, PodUsage, Reconcile, Row, Timestamp,
+};
 
-use super::StatusBoard;
+use super::{Figures, StatusBoard};
 use crate::{
     health::Health,
     kernel::{ProgramCost, Sources},
+    ship::Tally,
+    spool::{self, Entry, Spool},
 };
 
 /// A pod's row.
@@ -43,6 +52,47 @@ pub(super) fn reconcile(losses: &[&str]) -> Row {
     })
 }
 
+/// A batch that waits, and others that were sent.
+fn figures() -> Figures {
+    let tally = Tally::default();
+    {
+        let mut counts = tally.lock();
+        counts.requests.insert(("http3", "ok"), 3);
+        counts.way = Some("http3");
+        counts.last_committed = Some(SystemTime::UNIX_EPOCH);
+    }
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("podledger-status-{}-{number}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    let settings = spool::Settings {
+        file: directory.join("spool.redb"),
+        max_bytes: 1 << 20,
+        max_age: Duration::from_secs(60),
+    };
+    let (mut spool, _) = Spool::open(settings).unwrap();
+    let header = Header {
+        cluster: "test".to_owned(),
+        node: "node-1".to_owned(),
+        boot_id: String::new(),
+        epoch: Epoch([1; 16]),
+        seq: 1,
+        previous: None,
+        window_start: Timestamp::default(),
+        window_end: Timestamp::default(),
+    };
+    spool.begin(&header).unwrap();
+    let entry = Entry {
+        header,
+        rows: Counts::default(),
+        frame: vec![0; 10].into(),
+    };
+    spool.keep(&[entry], None).unwrap();
+    // It is open: the directory can go.
+    std::fs::remove_dir_all(directory).unwrap();
+    Figures::new(tally, Rc::new(RefCell::new(spool)), 1 << 20)
+}
+
 /// A board that fills every metric there is.
 pub(super) fn filled() -> StatusBoard {
     let mut board = StatusBoard::with_pods();
@@ -75,6 +125,7 @@ pub(super) fn filled() -> StatusBoard {
         run_time_ns: run_count * 100,
         run_count,
     };
+    board.ships(figures());
     board.bpf(vec![cost("cpu_runtime", 5), cost("oom_mark", 0)], 65_536);
     board
 }

@@ -4,7 +4,7 @@
 use std::{
     error::Error as _,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -198,10 +198,10 @@ impl Api {
         Ok(connector)
     }
 
-    fn read(&self, what: &'static str, path: &PathBuf, most: u64) -> Result<Vec<u8>, ApiError> {
+    fn read(&self, what: &'static str, path: &Path, most: u64) -> Result<Vec<u8>, ApiError> {
         files::read(path, most).map_err(|source| ApiError::File {
             what,
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         })
     }

@@ -1,4 +1,4 @@
-//! TokenReview: what the API server is asked about a token, and what its answer means.
+//! `TokenReview`: what the API server is asked about a token, and what its answer means.
 
 use protocol::RefusalKind;
 use serde::{Deserialize, Serialize};
@@ -84,16 +84,16 @@ impl Rules {
         })
     }
 
-    /// What the answer means: a verdict, or no TokenReview at all.
+    /// What the answer means: a verdict, or no `TokenReview` at all.
     pub(super) fn verdict(&self, answer: &[u8]) -> serde_json::Result<Result<Who, Refused>> {
         let Answer {
             kind: Kind::TokenReview,
             status,
         } = serde_json::from_slice(answer)?;
-        Ok(self.judge(status))
+        Ok(self.judge(&status))
     }
 
-    fn judge(&self, status: Status) -> Result<Who, Refused> {
+    fn judge(&self, status: &Status) -> Result<Who, Refused> {
         let audience = &self.audience;
         if !status.authenticated {
             let told = printable(&status.error, MOST_TOLD);

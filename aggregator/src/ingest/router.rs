@@ -24,10 +24,11 @@ use crate::{
     status::{Metrics, Outcome, Reason, Way},
 };
 
-/// Bytes of a refused body that are read all the same, so that its peer comes to read the answer.
-const MOST_DISCARDED_BYTES: usize = 256 << 10;
+/// Bytes of a refused body that are read all the same: many clients look for an answer only when they
+/// have sent everything. None of them is kept.
+const MOST_DISCARDED_BYTES: usize = 16 << 20;
 /// For how long.
-const DISCARD_TIME: Duration = Duration::from_millis(250);
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub struct Router {

@@ -76,6 +76,7 @@ pub(crate) struct Fake {
     pub(crate) taken: Mutex<Vec<(Option<String>, Bytes)>>,
     pub(crate) refuses: Mutex<Option<Refusal>>,
     pub(crate) is_held: AtomicBool,
+    pub(crate) forgets: AtomicBool,
     pub(crate) waiting: AtomicUsize,
     pub(crate) came: Notify,
     pub(crate) go: Notify,
@@ -99,6 +100,9 @@ impl Taker for Fake {
         }
         if let Some(refusal) = self.refuses.lock().unwrap().clone() {
             return Err(refusal);
+        }
+        if self.forgets.load(SeqCst) {
+            return Ok(ack());
         }
         let taken = (node.map(str::to_owned), body);
         self.taken.lock().unwrap().push(taken);
@@ -190,15 +194,7 @@ impl Stage {
     }
 
     async fn h3(&self) -> Result<H3, quinn::ConnectionError> {
-        let quic = self.quic().await?;
-        let client = h3::client::new(h3_quinn::Connection::new(quic.clone())).await;
-        let (mut driver, sender) = client.unwrap();
-        let driver = tokio::spawn(async move { driver.wait_idle().await });
-        Ok(H3 {
-            sender,
-            quic,
-            _driver: driver,
-        })
+        Ok(h3_client(self.quic().await?).await)
     }
 
     /// The front has ended, and nothing is left open.
@@ -223,6 +219,18 @@ pub(crate) fn client_config(ca: &str, protocol: &[u8]) -> ClientConfig {
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
     config
+}
+
+/// HTTP/3 on a connection.
+pub(crate) async fn h3_client(quic: quinn::Connection) -> H3 {
+    let client = h3::client::new(h3_quinn::Connection::new(quic.clone())).await;
+    let (mut driver, sender) = client.unwrap();
+    let driver = tokio::spawn(async move { driver.wait_idle().await });
+    H3 {
+        sender,
+        quic,
+        _driver: driver,
+    }
 }
 
 pub(crate) struct H3 {

@@ -58,7 +58,7 @@ impl Taker for Fake {
     }
 
     fn report(&self, page: &mut Page) {
-        page.gauge("held_rows", "Rows that wait.", 7);
+        page.gauge("podledger_aggregator_held_rows", "Rows that wait.", 7);
     }
 }
 
@@ -118,7 +118,7 @@ async fn play() -> Play {
             Ok(fake)
         };
         serve(&config, start, stop, |addresses| {
-            tell.send(addresses).unwrap()
+            tell.send(addresses).unwrap();
         })
         .await
     });
@@ -205,6 +205,8 @@ async fn metrics_are_told() {
             "{line} is missing in\n{page}"
         );
     }
+    let is_ours = |line: &str| line.starts_with('#') || line.matches("podledger_").count() == 1;
+    assert!(page.lines().all(is_ours), "{page}");
     let mut names: Vec<_> = page
         .lines()
         .filter(|line| line.starts_with("# TYPE"))

@@ -12,8 +12,6 @@ use super::{
 
 /// The content type of a page.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// What every name begins with.
-const PREFIX: &str = "podledger_aggregator";
 
 /// A page in the making. Texts come from this program alone, so that nothing is escaped.
 #[derive(Debug, Default)]
@@ -24,60 +22,104 @@ impl Page {
     pub(super) fn of(metrics: &Metrics) -> Self {
         let mut page = Self(String::with_capacity(8 * 1_024));
         page.head(
-            "build_info",
+            "podledger_aggregator_build_info",
             "gauge",
             "Always 1; the label tells the version.",
         );
-        page.line("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+        page.line(
+            "podledger_aggregator_build_info",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+            1,
+        );
         page.requests(metrics);
         page.connections(metrics);
         page.head(
-            "token_verdicts_total",
+            "podledger_aggregator_token_verdicts_total",
             "counter",
             "Tokens, by what became of them.",
         );
-        page.counts("token_verdicts_total", "verdict", &metrics.verdicts);
+        page.counts(
+            "podledger_aggregator_token_verdicts_total",
+            "verdict",
+            &metrics.verdicts,
+        );
         page.head(
-            "certificate_reloads_total",
+            "podledger_aggregator_certificate_reloads_total",
             "counter",
             "New certificates, by what became of them.",
         );
-        page.counts("certificate_reloads_total", "outcome", &metrics.reloads);
+        page.counts(
+            "podledger_aggregator_certificate_reloads_total",
+            "outcome",
+            &metrics.reloads,
+        );
         page
     }
 
     fn requests(&mut self, metrics: &Metrics) {
-        self.head("requests_total", "counter", "Requests, by way and outcome.");
-        self.pairs("requests_total", ("way", "outcome"), &metrics.requests);
-        self.head("refused_total", "counter", "Refused requests, by reason.");
-        self.counts("refused_total", "reason", &metrics.refused);
+        self.head(
+            "podledger_aggregator_requests_total",
+            "counter",
+            "Requests, by way and outcome.",
+        );
+        self.pairs(
+            "podledger_aggregator_requests_total",
+            ("way", "outcome"),
+            &metrics.requests,
+        );
+        self.head(
+            "podledger_aggregator_refused_total",
+            "counter",
+            "Refused requests, by reason.",
+        );
+        self.counts(
+            "podledger_aggregator_refused_total",
+            "reason",
+            &metrics.refused,
+        );
         let in_flight = metrics.in_flight.load(Relaxed);
         self.gauge(
-            "requests_in_flight",
+            "podledger_aggregator_requests_in_flight",
             "Requests that are being answered.",
             in_flight,
         );
         let bytes = metrics.received_bytes.load(Relaxed);
-        self.counter("received_bytes_total", "Bytes of request bodies.", bytes);
+        self.counter(
+            "podledger_aggregator_received_bytes_total",
+            "Bytes of request bodies.",
+            bytes,
+        );
         self.times(
-            "take_seconds",
+            "podledger_aggregator_take_seconds",
             "Time from a request's header to its answer.",
             &metrics.times,
         );
     }
 
     fn connections(&mut self, metrics: &Metrics) {
-        self.head("connections", "gauge", "Open connections, by way.");
-        self.counts("connections", "way", &metrics.connections);
         self.head(
-            "closed_total",
+            "podledger_aggregator_connections",
+            "gauge",
+            "Open connections, by way.",
+        );
+        self.counts(
+            "podledger_aggregator_connections",
+            "way",
+            &metrics.connections,
+        );
+        self.head(
+            "podledger_aggregator_closed_total",
             "counter",
             "Connections that ended or were not let in, by reason.",
         );
-        self.pairs("closed_total", ("way", "reason"), &metrics.closed);
+        self.pairs(
+            "podledger_aggregator_closed_total",
+            ("way", "reason"),
+            &metrics.closed,
+        );
         let retries = metrics.retries.load(Relaxed);
         let help = "Clients that had to show that their address is theirs.";
-        self.counter("address_checks_total", help, retries);
+        self.counter("podledger_aggregator_address_checks_total", help, retries);
     }
 
     /// A number that only grows.
@@ -94,13 +136,13 @@ impl Page {
 
     /// What stands before a metric's lines.
     pub fn head(&mut self, name: &str, kind: &str, help: &str) {
-        self.write(format_args!("# HELP {PREFIX}_{name} {help}\n"));
-        self.write(format_args!("# TYPE {PREFIX}_{name} {kind}\n"));
+        self.write(format_args!("# HELP {name} {help}\n"));
+        self.write(format_args!("# TYPE {name} {kind}\n"));
     }
 
     /// One line.
     pub fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        self.write(format_args!("{PREFIX}_{name}"));
+        self.write(format_args!("{name}"));
         for (index, (label, text)) in labels.iter().enumerate() {
             self.0.push(if index == 0 { '{' } else { ',' });
             self.write(format_args!("{label}=\"{text}\""));

@@ -70,8 +70,9 @@ impl Reporter {
             Some(taker) => taker.missing(),
             None => vec!["the tables are being opened".to_owned()],
         };
-        if self.stop.is_set() {
-            missing.push("it is stopping".to_owned());
+        let stopping = "it is stopping".to_owned();
+        if self.stop.is_set() && !missing.contains(&stopping) {
+            missing.push(stopping);
         }
         Readiness {
             ready: missing.is_empty(),

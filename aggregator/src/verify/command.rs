@@ -29,6 +29,10 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 /// Options of `verify`.
 #[derive(Args, Clone, Debug)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these sentences are help on a terminal, not Markdown"
+)]
 pub struct Arguments {
     /// Where the tables are: s3://bucket/prefix or file:///directory
     ///

@@ -18,7 +18,7 @@ pub enum VerifyError {
         table: &'static str,
         /// Why it failed.
         #[source]
-        source: LakeError,
+        source: Box<LakeError>,
     },
     /// There is nothing to judge.
     #[error("there is no table {table} below the prefix `{prefix}`")]

@@ -39,7 +39,10 @@ impl Snapshots for Tables {
         let log = Log::new(self.store.clone(), &folder, Detail::Files);
         let table = table.name();
         let snapshot = log.read(None).await;
-        let snapshot = snapshot.map_err(|source| VerifyError::Log { table, source })?;
+        let snapshot = snapshot.map_err(|source| VerifyError::Log {
+            table,
+            source: Box::new(source),
+        })?;
         let snapshot = snapshot.ok_or_else(|| VerifyError::NoTable {
             table,
             prefix: self.prefix.clone(),

@@ -3,21 +3,26 @@
 use std::{
     pin::pin,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use aggregator::lake::{
-    random::Random,
-    settings::{Offload, Settings},
+use aggregator::{
+    lake::{
+        encode::Encode,
+        random::Random,
+        rows::WriteSettings,
+        settings::{CrashPoint, Offload, Settings as LakeSettings},
+    },
+    service::{Service, Settings, When},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use object_store::path::Path;
 
 use super::{
     life::{Fate, Life},
     lines::Lines,
     network::{Network, Request},
-    stand_in::Service,
     store::{Store, bucket::Bucket},
     world::{World, lock},
 };
@@ -70,7 +75,8 @@ impl Place {
                     self.note(format_args!("crashes"));
                 }
             }
-            self.world.linger(20_000).await;
+            let most = self.world.draw(|random| random.magnitude(100, 30_000));
+            self.world.linger(most).await;
         }
     }
 
@@ -78,12 +84,7 @@ impl Place {
     async fn live(&self, number: u64, fate: Arc<Fate>) -> String {
         let owner = format!("aggregator {}/{number}", self.door);
         let store = Store::new(&self.world, &self.bucket, owner, &fate);
-        let seed = self.world.draw(super::random::Random::next);
-        let settings = Settings {
-            offload: Offload::Inline,
-            random: Arc::new(Random::seeded(seed)),
-            ..Settings::new(Arc::new(Lines))
-        };
+        let settings = self.settings(&fate);
         let started = Service::start(Arc::new(store), self.prefix.clone(), settings).await;
         let service = match started {
             Ok(service) => service,
@@ -98,8 +99,43 @@ impl Place {
                 biased;
                 Some(request) = requests.recv() => taken.push(self.take(&service, request)),
                 Some(()) = taken.next() => {}
-                why = &mut commits => return why,
+                () = &mut commits => return "nothing is committed any more".to_owned(),
             }
+        }
+    }
+
+    fn settings(&self, fate: &Arc<Fate>) -> Settings {
+        let profile = &self.world.profile;
+        let seed = self.world.draw(super::random::Random::next);
+        let encode: Arc<dyn Encode> = match profile.is_parquet {
+            true => Arc::new(WriteSettings::default()),
+            false => Arc::new(Lines),
+        };
+        let (world, fate) = (Arc::clone(&self.world), Arc::clone(fate));
+        let hook = move |point: CrashPoint| {
+            let (world, fate) = (Arc::clone(&world), Arc::clone(&fate));
+            let step: BoxFuture<'static, ()> = Box::pin(async move {
+                if world.chance(world.profile.store.deadly) {
+                    world.note(format_args!("an aggregator dies {point:?}"));
+                    fate.end();
+                    std::future::pending().await
+                }
+            });
+            step
+        };
+        let lake = LakeSettings {
+            offload: Offload::Inline,
+            random: Arc::new(Random::seeded(seed)),
+            hook: Arc::new(hook),
+            ..LakeSettings::new(encode)
+        };
+        let settings = Settings::new(lake);
+        Settings {
+            when: When {
+                age: Duration::from_millis(profile.commit_ms),
+                ..settings.when
+            },
+            ..settings
         }
     }
 

@@ -13,7 +13,6 @@ pub mod os;
 pub mod profile;
 pub mod random;
 pub mod run;
-mod stand_in;
 pub mod store;
 #[cfg(test)]
 mod symbols;

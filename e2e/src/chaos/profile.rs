@@ -77,6 +77,10 @@ pub struct Profile {
     pub spool_bytes: u64,
     /// Chance that a batch is never taken by anybody.
     pub refused: u32,
+    /// Aggregators commit what they have held for so long, in milliseconds.
+    pub commit_ms: u64,
+    /// Whether files are Parquet, as in production.
+    pub is_parquet: bool,
     /// Whether clocks jump.
     pub clocks_jump: bool,
     /// Whether disks fail while an agent runs.
@@ -99,12 +103,14 @@ impl Profile {
             store: Store::draw(random),
             network: Network::draw(random),
             disk: Disk::draw(random),
-            disaster_ms: *random.pick(&[4_000, 15_000, 60_000]).unwrap_or(&15_000),
+            disaster_ms: *random.pick(&[5_000, 15_000, 60_000]).unwrap_or(&15_000),
             polls,
             spool_bytes: *random
                 .pick(&[3_000, 10_000, 1_000_000, 1_000_000])
                 .unwrap_or(&1_000_000),
             refused: Self::wildness(random, 300),
+            commit_ms: *random.pick(&[2_000, 10_000, 30_000]).unwrap_or(&30_000),
+            is_parquet: random.chance(1_000),
             clocks_jump: random.chance(5_000),
             disks_fail: random.chance(4_000),
         }
@@ -129,7 +135,7 @@ impl Store {
             never: Profile::wildness(random, 300),
             again: Profile::wildness(random, 800),
             deadly: Profile::wildness(random, 200),
-            slowness: *random.pick(&[20, 200, 2_000]).unwrap_or(&20),
+            slowness: *random.pick(&[10, 50, 500]).unwrap_or(&10),
         }
     }
 }

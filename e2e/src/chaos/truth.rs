@@ -53,6 +53,8 @@ pub struct Loss {
 pub struct Node {
     /// Batches that were kept for certain.
     pub kept: BTreeMap<Name, Content>,
+    /// Tries to keep some that failed: the spool's state tells after a crash which of them did not.
+    pub perhaps: Vec<Vec<(Name, Content)>>,
     /// Those that the agent did not delete yet.
     pub waiting: BTreeMap<Name, Span>,
     /// The highest seq of each epoch that the agent deleted.
@@ -79,6 +81,24 @@ impl Node {
             may_be_stateless: true,
             ..Self::default()
         }
+    }
+
+    /// A spool was opened whose state is that units are told up to `state`.
+    pub fn resolve(&mut self, state: u64) {
+        let end = |tried: &Vec<(Name, Content)>| tried.last().map(|(_, content)| content.units.1);
+        let mut perhaps = std::mem::take(&mut self.perhaps).into_iter();
+        let found = perhaps.find(|tried| end(tried) == Some(state));
+        for (name, content) in found.into_iter().flatten() {
+            self.keep(name, content);
+        }
+    }
+
+    /// This batch is in the spool.
+    pub fn keep(&mut self, name: Name, content: Content) {
+        self.kept.insert(name, content);
+        self.waiting.insert(name, content.units);
+        self.told = self.told.max(content.units.1);
+        self.may_be_stateless = false;
     }
 
     /// The spool and all that waited in it are gone.

@@ -1,7 +1,7 @@
 //! A disk in memory for a spool: it fails on demand, and a loss of power takes any part of what was
 //! not synced. Everything random comes from its seed.
 
-mod bytes;
+mod content;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +14,7 @@ use std::{
 use agent::spool::{Place, PlaceBytes};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use bytes::{Content, Handle};
+use content::{Content, Handle};
 
 /// See the module. A clone is the same disk: one belongs to the spool, another to who makes it fail.
 #[derive(Clone)]

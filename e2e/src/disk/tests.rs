@@ -7,6 +7,8 @@ use agent::spool::{Beginning, Bounds, Entry, Found, Spool, SpoolError};
 use bytes::Bytes;
 use protocol::{Counts, Epoch, Header, Previous, Timestamp};
 
+use rand::RngCore as _;
+
 use super::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -23,6 +25,8 @@ struct Truth {
     batches: Vec<Kept>,
     state: Option<Vec<u8>>,
     last: Option<(Epoch, u64)>,
+    /// All that were ever kept.
+    ever: Vec<Kept>,
 }
 
 /// Agents that start, count and die on one disk.
@@ -77,7 +81,7 @@ impl Life {
             self.truth = perhaps;
         }
         assert_eq!(state, self.truth.state);
-        // What was deleted may be there again, but only what is in order before the rest.
+        // What was deleted may be there again.
         let there: Vec<_> = found
             .iter()
             .filter(|kept| self.truth.batches.contains(kept))
@@ -85,6 +89,13 @@ impl Life {
         assert!(
             there.into_iter().eq(&self.truth.batches),
             "something is missing, or was changed"
+        );
+        assert!(
+            found.iter().all(|kept| self.truth.ever.contains(kept)),
+            "something was never kept"
+        );
+        assert!(
+            found.is_sorted_by_key(|kept| self.truth.ever.iter().position(|ever| ever == kept))
         );
         self.truth.batches = found;
     }
@@ -102,14 +113,21 @@ impl Life {
         }
     }
 
+    fn noise(&mut self, len: usize) -> Vec<u8> {
+        let mut noise = vec![0; len];
+        self.random.fill_bytes(&mut noise);
+        noise
+    }
+
     /// One to three batches of some size, and what the spool must hold with them.
     fn draw(&mut self) -> (Vec<Entry>, Vec<u8>, Truth) {
         let mut truth = self.truth.clone();
         let mut entries = Vec::new();
         for seq in (self.next..).take(self.random.random_range(1..=3)) {
             let len = self.random.random_range(0..30_000);
-            let frame: Bytes = self.random.random_iter::<u8>().take(len).collect();
+            let frame = Bytes::from(self.noise(len));
             truth.batches.push((self.epoch, seq, frame.clone()));
+            truth.ever.push((self.epoch, seq, frame.clone()));
             truth.last = Some((self.epoch, seq));
             entries.push(Entry {
                 header: self.header(seq),
@@ -118,7 +136,7 @@ impl Life {
             });
         }
         let len = self.random.random_range(16..20_000);
-        let state: Vec<u8> = self.random.random_iter().take(len).collect();
+        let state = self.noise(len);
         truth.state = Some(state.clone());
         (entries, state, truth)
     }
@@ -192,21 +210,21 @@ fn lives(seed: u64, end: impl Fn(&Disk)) {
 
 #[test]
 fn a_loss_of_power_takes_nothing_that_was_kept() {
-    for seed in 0..200 {
+    for seed in 0..40 {
         lives(seed, Disk::lose_power);
     }
 }
 
 #[test]
 fn a_killed_agent_loses_nothing_that_was_kept() {
-    for seed in 0..100 {
+    for seed in 0..20 {
         lives(seed, Disk::kill);
     }
 }
 
 #[test]
 fn power_is_lost_during_the_start_too() {
-    for seed in 0..100 {
+    for seed in 0..15 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         (0..3).for_each(|_| assert!(life.keep(&mut spool)));
@@ -223,7 +241,7 @@ fn power_is_lost_during_the_start_too() {
 
 #[test]
 fn a_full_disk_changes_nothing_and_the_same_can_be_tried_again() {
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         for _ in 0..4 {
@@ -256,7 +274,7 @@ fn a_full_disk_changes_nothing_and_the_same_can_be_tried_again() {
 #[test]
 fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
     let mut lost = 0;
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         assert!(life.keep(&mut spool));
@@ -282,18 +300,19 @@ fn after_a_failed_sync_the_file_is_put_aside_and_a_new_epoch_says_so() {
         );
         let (_, _, gap) = contents(&spool).remove(0);
         life.truth.batches = vec![(life.epoch, 1, gap)];
+        life.truth.ever.clone_from(&life.truth.batches);
         assert!(life.keep(&mut spool));
         life.disk.lose_power();
         drop(spool);
         drop(life.start());
     }
-    assert!(lost > 30, "{lost}");
+    assert!(lost > 10, "{lost}");
 }
 
 #[test]
 fn rot_is_harmless_or_told() {
     let mut told = 0;
-    for seed in 0..200 {
+    for seed in 0..60 {
         let mut life = Life::new(seed);
         let mut spool = life.start();
         (0..3).for_each(|_| assert!(life.keep(&mut spool)));
@@ -309,7 +328,7 @@ fn rot_is_harmless_or_told() {
             life.judge(&spool);
         }
     }
-    assert!(told > 20, "{told}");
+    assert!(told > 6, "{told}");
 }
 
 #[test]

@@ -293,6 +293,10 @@ fn check_life(rows: &[&PodUsage], lived: &Lived) -> Result<()> {
             "a running total of {running} is not the kernel's own"
         );
     }
+    peaks_fit_means(rows)
+}
+
+fn peaks_fit_means(rows: &[&PodUsage]) -> Result<()> {
     // The highest 100 ms of a window are at least its mean, if the window is much longer than they are:
     // the one that is cut short at the start may have all of its time in 40 ms.
     let is_whole = |row: &&&PodUsage| {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context as _, Result};
 use deltalake_core::DeltaTable;
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore, logstore_for};
-use e2e::store::{BUCKET, S3Server};
+use e2e::store::{BUCKET, Faults, S3Server};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -54,6 +54,17 @@ impl Place {
 
     pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.store)
+    }
+
+    /// The store's faults, where it can have some.
+    pub(crate) fn faults(&self) -> Option<&Faults> {
+        self.server.as_ref().map(S3Server::faults)
+    }
+
+    /// What another process needs to reach it.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let server = self.server.as_ref();
+        server.map(S3Server::environment).unwrap_or_default()
     }
 
     /// Address of the tables.

@@ -104,24 +104,53 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The next varint, of at most 64 bits.
+/// The next varint, of at most 64 bits: most often of one byte.
 #[inline]
 pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let (&first, after) = rest.split_first()?;
-    if first < 0x80 {
-        *rest = after;
-        return Some(u64::from(first));
+    match rest {
+        [byte @ 0..0x80, after @ ..] => {
+            let number = u64::from(*byte);
+            *rest = after;
+            Some(number)
+        }
+        _ => long_varint(rest),
     }
-    let mut number = u64::from(first & 0x7f);
-    for (at, &byte) in after.iter().enumerate().take(9) {
-        number |= u64::from(byte & 0x7f) << (7 * (at + 1));
+}
+
+/// The next varint, of any number of bytes up to ten.
+#[inline]
+pub(super) fn long_varint(rest: &mut &[u8]) -> Option<u64> {
+    if let Some(eight) = rest.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            let bytes = ends.trailing_zeros() as usize / 8 + 1;
+            *rest = &rest[bytes..];
+            return Some(joined(word & (ends ^ (ends - 1))));
+        }
+    }
+    slow_varint(rest)
+}
+
+/// The seven bits of each byte beside each other.
+#[inline]
+const fn joined(word: u64) -> u64 {
+    let word = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let word = (word & 0x7f00_7f00_7f00_7f00) >> 1 | (word & 0x007f_007f_007f_007f);
+    let word = (word & 0x3fff_0000_3fff_0000) >> 2 | (word & 0x0000_3fff_0000_3fff);
+    (word & 0x0fff_ffff_0000_0000) >> 4 | (word & 0x0000_0000_0fff_ffff)
+}
+
+/// One of more than 56 bits, or near the end.
+#[inline(never)]
+fn slow_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for (at, &byte) in rest.iter().enumerate().take(10) {
+        number |= u64::from(byte & 0x7f) << (7 * at);
         if byte < 0x80 {
+            *rest = &rest[at + 1..];
             // The tenth byte has room for one bit.
-            if at == 8 && byte > 1 {
-                return None;
-            }
-            *rest = &after[at + 1..];
-            return Some(number);
+            return (at < 9 || byte <= 1).then_some(number);
         }
     }
     None

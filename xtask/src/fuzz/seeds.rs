@@ -85,6 +85,9 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "imds_field" => Ok(texts(IMDS_ANSWERS)),
         "config" => Ok(texts(CONFIGURATIONS)),
         "ring_records" => Ok(records()),
+        "decode_batch" => golden(&["batch.pb", "gap.pb"]),
+        "decode_message" => golden(&["request.pb"]),
+        "decode_ack" => golden(&["ack.pb"]),
         // It finds its own way.
         _ => Ok(Vec::new()),
     }
@@ -113,6 +116,16 @@ fn records() -> Vec<Vec<u8>> {
 fn recorded(name: &str) -> Result<Vec<u8>> {
     let path = paths::root()?.join("e2e/data").join(name);
     fs::read(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// What the wire's tests have.
+fn golden(names: &[&str]) -> Result<Vec<Vec<u8>>> {
+    let folder = paths::root()?.join("protocol/tests/data");
+    let read = |name: &&str| {
+        let path = folder.join(name);
+        fs::read(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    names.iter().map(read).collect()
 }
 
 fn tree(name: &str) -> Result<Value> {

@@ -49,6 +49,11 @@ pub(crate) fn for_comparison() -> Result<()> {
     item(Say::Changes, "python", || python::COLLECTOR.ensure())
 }
 
+/// What the plain aggregator needs that podledger's is compared with.
+pub(crate) fn for_plain_aggregator() -> Result<()> {
+    item(Say::Changes, "python", || python::PLAIN_AGGREGATOR.ensure())
+}
+
 /// What reads the tables besides the aggregator.
 pub(crate) fn for_readers() -> Result<()> {
     item(Say::Changes, "readers", || python::READERS.ensure())

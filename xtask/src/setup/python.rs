@@ -31,6 +31,13 @@ pub(crate) const COLLECTOR: Environment = Environment {
     import: "requests",
 };
 
+/// Of the plain aggregator that `bench aggregator` compares with.
+pub(crate) const PLAIN_AGGREGATOR: Environment = Environment {
+    folder: "python-pyarrow-26.0.1",
+    packages: &["pyarrow==26.0.1"],
+    import: "pyarrow.parquet",
+};
+
 /// delta-rs with DataFusion, and DuckDB with its extensions as packages, so that it downloads none.
 pub(crate) const READERS: Environment = Environment {
     folder: "python-deltalake-1.6.6-duckdb-1.5.5",

@@ -9,7 +9,7 @@ use super::summary::Done;
 use crate::kernels::{self, Plan};
 use crate::libtest::{Outcome, Tally, Test};
 use crate::test_binaries::{self, TestBinary};
-use crate::{build_ebpf, paths, process, setup, tidy, watch};
+use crate::{build_ebpf, chaos, paths, process, setup, tidy, watch};
 
 /// One line of the table.
 pub(super) struct Step {
@@ -36,6 +36,8 @@ pub(super) const ALL: &[Step] = &[
     quick("kernel running", |strict| kernel(kernels::RUNNING, strict)),
     slow("kernel 6.1", |strict| kernel("6.1", strict)),
     slow("kernel 6.12", |strict| kernel("6.12", strict)),
+    quick("chaos", |_| chaos()),
+    slow("chaos real", |_| chaos_real()),
     slow("bench kernel", |_| bench(&["kernel"])),
     slow("bench agent", |_| bench(&["agent", "--windows", "2"])),
     slow("churn of pods", |_| bench(&["agent", "--churn", "20s"])),
@@ -47,6 +49,11 @@ const MOST_UNSTEADY: usize = 2;
 
 /// A test binary that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Worlds that are simulated in each run; their seeds are always the same ones.
+const SEEDS: u64 = 1_000;
+/// How long real processes are killed in each run.
+const REAL_CHAOS: &str = "40s";
 
 const fn quick(name: &'static str, run: fn(bool) -> Result<Done>) -> Step {
     Step {
@@ -166,6 +173,14 @@ fn bench(arguments: &[&str]) -> Result<Done> {
     test_binaries::release("agent", "podledger-agent")?;
     let mut command = Command::new(test_binaries::release("e2e", "e2e-bench")?);
     in_root(command.args(arguments).args(["--check", BENCH_FACTOR]))
+}
+
+fn chaos() -> Result<Done> {
+    checked(chaos::simulate(SEEDS))
+}
+
+fn chaos_real() -> Result<Done> {
+    checked(chaos::kill(REAL_CHAOS))
 }
 
 fn kernel(name: &str, strict: bool) -> Result<Done> {

@@ -114,6 +114,12 @@ impl Delivery {
         self.clockwork.back_off(now, retry_after);
     }
 
+    /// Nobody waits for the answer to the message that was on its way any more. It may be sent again at
+    /// once.
+    pub fn abandon(&mut self) {
+        self.in_flight = None;
+    }
+
     /// Waits no longer for the next try: the process is about to end.
     pub fn hurry(&mut self) {
         self.clockwork.hurry();

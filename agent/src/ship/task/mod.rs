@@ -83,8 +83,11 @@ impl<S: Store> Shipper<S> {
         self.tally.clone()
     }
 
-    /// Ships what comes, for ever. It may be dropped at any time, and then be told to drain.
+    /// Ships what comes, for ever. It may be dropped at any time, and then be told to run again or to
+    /// drain.
     pub async fn run(&mut self) {
+        // What was on its way when a former run was dropped has no answer.
+        self.delivery.abandon();
         loop {
             match self.next() {
                 Some(Action::Send(outgoing)) => self.send(&outgoing).await,
@@ -98,8 +101,7 @@ impl<S: Store> Shipper<S> {
 
     /// One last try to send what waits, before the process ends.
     pub async fn drain(&mut self, within: Duration) {
-        // What was on its way when the loop was dropped has no answer.
-        self.delivery.on_failure(self.now(), None);
+        self.delivery.abandon();
         self.delivery.hurry();
         if timeout(within, self.send_the_rest()).await.is_err() {
             log::warn!(

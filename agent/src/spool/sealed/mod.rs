@@ -253,7 +253,7 @@ fn newest(bytes: &dyn StorageBackend) -> Result<(usize, Slot), String> {
 
 /// Where whole blocks of this offset and length end.
 fn span(offset: u64, len: usize) -> io::Result<u64> {
-    let whole = offset % BLOCK as u64 == 0 && (offset == 0 || len % BLOCK == 0);
+    let whole = offset.is_multiple_of(BLOCK as u64) && (offset == 0 || len.is_multiple_of(BLOCK));
     let end = offset.checked_add(len as u64);
     end.filter(|_| whole)
         .ok_or_else(|| io::ErrorKind::InvalidInput.into())

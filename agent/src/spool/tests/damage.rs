@@ -4,8 +4,15 @@ use std::time::Instant;
 
 use protocol::GapReason;
 
-use super::*;
-use crate::spool::{Beginning, File, SpoolError, contents, files::Files, place::Place as _, rows};
+use super::{memory::Memory, *};
+use crate::spool::{
+    Beginning, Bounds, File, SpoolError, contents, files::Files, place::Place as _, rows,
+};
+
+const BOUNDS: Bounds = Bounds {
+    max_bytes: u64::MAX,
+    max_age: Duration::from_secs(1),
+};
 
 /// A spool with batches of two epochs, not closed, as after a kill; and what is in it.
 fn sample(scratch: &Scratch) -> (Vec<u8>, Vec<(Epoch, u64, Bytes)>) {
@@ -19,10 +26,9 @@ fn sample(scratch: &Scratch) -> (Vec<u8>, Vec<(Epoch, u64, Bytes)>) {
 }
 
 /// Opens `bytes` as a spool: either all is there, or the loss is told and told on.
-fn judge(scratch: &Scratch, bytes: &[u8], expected: &[(Epoch, u64, Bytes)], what: &str) -> bool {
-    fs::write(scratch.file(), bytes).unwrap();
+fn judge(bytes: &[u8], expected: &[(Epoch, u64, Bytes)], what: &str) -> bool {
     let start = Instant::now();
-    let (mut spool, found) = scratch.open();
+    let (mut spool, found) = Spool::open_on(Box::new(Memory::new(bytes)), BOUNDS).unwrap();
     assert!(
         start.elapsed() < Duration::from_secs(2),
         "{what}: {:?}",
@@ -35,7 +41,7 @@ fn judge(scratch: &Scratch, bytes: &[u8], expected: &[(Epoch, u64, Bytes)], what
             false
         }
         Found::Lost { aside, reason } => {
-            assert_eq!(fs::read(aside).unwrap().len(), bytes.len(), "{what}");
+            assert_eq!(aside, PathBuf::from("aside"), "{what}");
             assert!(!reason.is_empty(), "{what}");
             assert_eq!(spool.waiting(), [], "{what}");
             true
@@ -68,7 +74,7 @@ fn a_flipped_bit_is_harmless_or_told() {
     for at in head.chain(rest) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
-        match judge(&scratch, &flipped, &expected, &format!("bit in byte {at}")) {
+        match judge(&flipped, &expected, &format!("bit in byte {at}")) {
             true => told += 1,
             false => harmless += 1,
         }
@@ -89,12 +95,7 @@ fn a_file_closed_in_order_is_no_less_safe() {
     for at in (0..bytes.len()).step_by(499) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
-        told += u32::from(judge(
-            &scratch,
-            &flipped,
-            &expected,
-            &format!("bit in byte {at}"),
-        ));
+        told += u32::from(judge(&flipped, &expected, &format!("bit in byte {at}")));
     }
     assert!(told > 20, "{told}");
 }
@@ -107,10 +108,10 @@ fn zeros_and_noise_over_a_part_are_harmless_or_told() {
         let end = (at + 8_192).min(bytes.len());
         let mut zeroed = bytes.clone();
         zeroed[at..end].fill(0);
-        judge(&scratch, &zeroed, &expected, &format!("zeros from {at}"));
+        judge(&zeroed, &expected, &format!("zeros from {at}"));
         let mut noisy = bytes.clone();
         noisy[at..end].copy_from_slice(&frame(77, at as u64, end - at));
-        judge(&scratch, &noisy, &expected, &format!("noise from {at}"));
+        judge(&noisy, &expected, &format!("noise from {at}"));
     }
 }
 
@@ -122,14 +123,9 @@ fn a_truncated_file_is_told() {
         .step_by(1_009)
         .chain([1, 511, 512, bytes.len() - 1])
     {
-        assert!(judge(
-            &scratch,
-            &bytes[..len],
-            &expected,
-            &format!("cut to {len}")
-        ));
+        assert!(judge(&bytes[..len], &expected, &format!("cut to {len}")));
     }
-    assert!(!judge(&scratch, &bytes, &expected, "whole"));
+    assert!(!judge(&bytes, &expected, "whole"));
 }
 
 #[test]
@@ -137,15 +133,15 @@ fn foreign_files_and_later_formats_are_put_aside() {
     let scratch = Scratch::new();
     let (bytes, expected) = sample(&scratch);
     let foreign = redb_file(&scratch);
-    assert!(judge(&scratch, &foreign, &expected, "a bare database"));
-    assert!(judge(&scratch, &frame(1, 1, 100_000), &expected, "noise"));
+    assert!(judge(&foreign, &expected, "a bare database"));
+    assert!(judge(&frame(1, 1, 100_000), &expected, "noise"));
     let mut later = bytes.clone();
     for slot in [0, 4_096] {
         later[slot + 8] = 2;
         let sum = crc32fast::hash(&later[slot..slot + 508]);
         later[slot + 508..slot + 512].copy_from_slice(&sum.to_le_bytes());
     }
-    assert!(judge(&scratch, &later, &expected, "a later format"));
+    assert!(judge(&later, &expected, "a later format"));
     fs::write(scratch.file(), &later).unwrap();
     let (_, found) = scratch.open();
     assert!(format!("{found:?}").contains("later agent"), "{found:?}");

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod damage;
+mod memory;
 mod order;
 mod places;
 

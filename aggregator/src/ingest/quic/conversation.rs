@@ -27,15 +27,17 @@ const LINGER: Duration = Duration::from_millis(100);
 
 type Server = h3::server::Connection<Connection, Bytes>;
 
-/// Answers requests until the peer is gone, or until it is told to stop.
+/// Answers requests until the peer is gone, or until it is told to stop. What a connection needs while
+/// it waits is kept small: thousands of them do nothing else.
 pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed {
     let connection = Connection::new(quic.clone());
     let newest = connection.newest();
-    let mut builder = h3::server::builder();
-    let most = u64::try_from(router.limits.header_bytes).unwrap_or(u64::MAX);
-    builder.max_field_section_size(most).send_grease(false);
-    let building = timeout(router.limits.handshake_time, builder.build(connection));
-    let mut server: Server = match building.await {
+    // Boxed, because building needs much more room than what comes of it.
+    let building = Box::pin(timeout(
+        router.limits.handshake_time,
+        build(connection, router.limits.header_bytes),
+    ));
+    let mut server = match building.await {
         Ok(Ok(server)) => server,
         Ok(Err(error)) => return why(&error, &quic),
         Err(_) => return Closed::TooSlow,
@@ -56,13 +58,24 @@ pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed
             Err(error) => return why(&error, &quic),
         }
     }
-    finish(server, requests, &quic).await
+    Box::pin(finish(server, requests, quic)).await
+}
+
+async fn build(connection: Connection, most: usize) -> Result<Box<Server>, ConnectionError> {
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    let mut builder = h3::server::builder();
+    builder.max_field_section_size(most).send_grease(false);
+    builder.build(connection).await.map(Box::new)
 }
 
 /// Says that no more is taken, ends what is under way, and waits for it to be read.
-async fn finish(mut server: Server, mut requests: JoinSet<()>, quic: &quinn::Connection) -> Closed {
+async fn finish(
+    mut server: Box<Server>,
+    mut requests: JoinSet<()>,
+    quic: quinn::Connection,
+) -> Closed {
     if let Err(error) = server.shutdown(0).await {
-        return why(&error, quic);
+        return why(&error, &quic);
     }
     loop {
         tokio::select! {
@@ -71,7 +84,7 @@ async fn finish(mut server: Server, mut requests: JoinSet<()>, quic: &quinn::Con
                 // It was sent before its peer could know; it is not answered, and may be repeated.
                 Ok(Some(late)) => drop(late),
                 Ok(None) => break,
-                Err(error) => return why(&error, quic),
+                Err(error) => return why(&error, &quic),
             },
         }
     }

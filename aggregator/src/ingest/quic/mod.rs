@@ -122,20 +122,28 @@ fn let_in(
 }
 
 async fn converse(incoming: Incoming, place: Place, handshake: Handshake, router: Arc<Router>) {
-    let closed = router.metrics.closed.of(Way::Http3);
-    let peer = incoming.remote_address();
-    let shaken = async { incoming.accept()?.await };
-    let connection = match timeout(router.limits.handshake_time, shaken).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => {
-            log::debug!("{peer}: the QUIC handshake: {error}");
-            return closed.count(Closed::Handshake);
-        }
-        Err(_) => return closed.count(Closed::TooSlow),
+    // Boxed, because it needs room that a connection then does without.
+    let Some(connection) = Box::pin(shake(incoming, &router)).await else {
+        return;
     };
     drop(handshake);
     let counted = Counted::new(Arc::clone(&router), Way::Http3);
     let end = conversation::hold(connection, router).await;
     counted.end(end);
     drop(place);
+}
+
+async fn shake(incoming: Incoming, router: &Router) -> Option<quinn::Connection> {
+    let closed = router.metrics.closed.of(Way::Http3);
+    let peer = incoming.remote_address();
+    let shaken = async { incoming.accept()?.await };
+    match timeout(router.limits.handshake_time, shaken).await {
+        Ok(Ok(connection)) => return Some(connection),
+        Ok(Err(error)) => {
+            log::debug!("{peer}: the QUIC handshake: {error}");
+            closed.count(Closed::Handshake);
+        }
+        Err(_) => closed.count(Closed::TooSlow),
+    }
+    None
 }

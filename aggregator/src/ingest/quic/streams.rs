@@ -273,7 +273,10 @@ impl Sender {
 
 impl h3_quic::SendStream<Bytes> for Sender {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        while let Some(data) = self.writing.as_mut().filter(|data| data.has_remaining()) {
+        while let Some(data) = &mut self.writing {
+            if !data.has_remaining() {
+                break;
+            }
             let write = Pin::new(&mut self.stream).poll_write(context, data.chunk());
             let written = ready!(write).map_err(|error| match error {
                 WriteError::Stopped(code) => StreamErrorIncoming::StreamTerminated {

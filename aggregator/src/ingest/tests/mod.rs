@@ -1,5 +1,6 @@
 //! The front as peers see it, over real sockets.
 
 mod abuse;
+mod cost;
 mod draining;
 mod routes;

@@ -100,6 +100,8 @@ async fn bodies_that_are_too_large_are_refused() {
         let (status, kind, reason) = refusal(&client.send(post(vec![0; 100_001])).await);
         assert_eq!((status, kind), (413, RefusalKind::TooLarge), "{way:?}");
         assert!(reason.contains("100000 bytes"), "{reason}");
+        let (status, ..) = refusal(&client.send(post(vec![0; 5_000_000])).await);
+        assert_eq!(status, 413, "{way:?}");
     }
     assert_eq!(stage.fake.taken.lock().unwrap().len(), 3);
 }

@@ -54,3 +54,19 @@ async fn dying_at_any_point_loses_and_repeats_nothing() {
         assert_holds(&store, &once(&[("a", 5)])).await;
     }
 }
+
+/// One holds a batch whole, the other the gap that took its place. The other commits rows of other nodes
+/// and dies before its ledger says so: nothing of the gap may be in the data tables' watermarks, or the
+/// first one's rows would vanish.
+#[tokio::test(start_paused = true)]
+async fn a_gap_that_never_reached_the_ledger_hides_no_rows() {
+    let store = Arc::new(InMemory::new());
+    let one = open(store.clone(), 9).await.unwrap();
+    let other = sealed([gap("a", 1), batch("b", 1)]);
+    let point = CrashPoint::AfterLogEntry(Table::NodeUsage);
+    assert!(die_at(&store, point, &other).await);
+    one.commit(&sealed([batch("a", 1), batch("b", 1)]))
+        .await
+        .unwrap();
+    assert_holds(&store, &once(&[("a", 1), ("b", 1)])).await;
+}

@@ -94,7 +94,7 @@ impl Source<'_> {
             0..=SMALL_BYTES => 0,
             _ => length - TAIL_BYTES,
         };
-        let parts = self.ranges(&[start..length]).await?;
+        let parts = self.ranges(std::slice::from_ref(&(start..length))).await?;
         Ok(Parts { length, parts })
     }
 

@@ -1,6 +1,6 @@
 //! Rows of the ledger.
 
-use protocol::{GapReason, Previous, Timestamp};
+use protocol::{GapReason, Previous};
 
 use super::columns::{Columns, Key, Longs, Texts, Times};
 use crate::verify::case::{
@@ -104,7 +104,7 @@ impl<'a> Ledger<'a> {
             epoch,
             seq,
             boot_id: self.boot_id.at(row).unwrap_or_default(),
-            window_end: self.window_end.at(row).unwrap_or(Timestamp::default()),
+            window_end: self.window_end.at(row).unwrap_or_default(),
             previous: self.previous(row),
             entry,
         }

@@ -59,7 +59,7 @@ pub(super) fn take(
             Some(run) if run.key == key => run,
             other => {
                 if let Some(run) = other.take() {
-                    flush(case, table, run);
+                    flush(case, table, &run);
                 }
                 other.insert(Run {
                     key,
@@ -76,12 +76,12 @@ pub(super) fn take(
         }
     }
     if let Some(run) = run {
-        flush(case, table, run);
+        flush(case, table, &run);
     }
     Ok(())
 }
 
-fn flush(case: &mut Case, table: usize, run: Run<'_>) {
+fn flush(case: &mut Case, table: usize, run: &Run<'_>) {
     let Some((epoch, seq)) = run.key.batch() else {
         return case.outside(u64::from(run.rows));
     };

@@ -94,10 +94,11 @@ impl Cluster {
         let name = format!("agent-{number}");
         let mut command = Command::new(&self.agent);
         command
-            .args(["run", "--host", "--interval", INTERVAL, "--output", "none"])
+            .args(["run", "--host", "--interval", INTERVAL])
             .args(["--pins", &pins(number)])
             .arg("--state")
             .arg(self.place.file(&format!("state-{number}")))
+            .env("PODLEDGER_AGENT_OUTPUT", "none")
             .env("NODE_NAME", &name)
             .env("CLUSTER_NAME", "chaos")
             .envs(self.place.agent_environment(self.ports[aggregator], &name));

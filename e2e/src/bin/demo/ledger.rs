@@ -74,10 +74,10 @@ impl Ledger {
         })
     }
 
-    /// The way of a host's rows into it.
+    /// The way of a host's rows into it. A spool is one node's.
     pub(crate) fn shipping(&self, host: &mut Host) -> Result<Shipping> {
         let open = OpenSpool::open(spool::Settings {
-            file: self.place.file("spool.redb"),
+            file: self.place.file(&format!("{}/spool.redb", host.node_name())),
             max_bytes: SPOOL_BYTES,
             max_age: SPOOL_AGE,
         })?;

@@ -6,6 +6,7 @@ mod aggregator;
 mod churn;
 mod kernel;
 mod numbers;
+mod ship;
 
 use std::io::Write as _;
 
@@ -22,6 +23,8 @@ enum Command {
     Agent(agent::Args),
     /// Cost of the aggregator under the load of a large cluster, beside a plain one
     Aggregator(aggregator::Args),
+    /// Cost of an agent's way to the aggregator
+    Ship(ship::Args),
     /// Makes and removes cgroups, and checks that nothing of them is kept
     Churn(churn::Args),
 }
@@ -34,6 +37,7 @@ fn main() -> Result<()> {
         Command::Kernel(args) => kernel::run(&args),
         Command::Agent(args) => agent::run(&args),
         Command::Aggregator(args) => aggregator::run(&args),
+        Command::Ship(args) => ship::run(&args),
         Command::Churn(args) => churn::run(&args),
     }
 }

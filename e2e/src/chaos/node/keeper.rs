@@ -55,10 +55,14 @@ impl Keeper {
     /// From where units are counted: without a state, from now on.
     fn resumed(&self, state: Option<&[u8]>) -> u64 {
         let stored = state.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)));
+        if let Some(state) = stored {
+            self.node.known(|node| node.resolve(state));
+        }
         stored.unwrap_or_else(|| {
             let now = self.node.truth.counter(self.node.index);
             let is_allowed = self.node.known(|node| {
                 node.excused.push((node.told, now));
+                node.told = now;
                 node.may_be_stateless
             });
             if !is_allowed {
@@ -163,8 +167,9 @@ impl Keeper {
     }
 
     fn keep(&mut self) {
-        let entries: Vec<_> = (self.next_seq..)
-            .zip(&self.waiting)
+        let seqs = self.next_seq..;
+        let entries = seqs.zip(&self.waiting);
+        let entries: Vec<_> = entries
             .map(|(seq, window)| self.entry(seq, window))
             .collect();
         let kept = self
@@ -175,8 +180,17 @@ impl Keeper {
             Ok(()) => self.kept(),
             Err(error) => {
                 self.node.note(format_args!("can't keep: {error}"));
-                if matches!(error, SpoolError::Lost { .. }) {
-                    self.lost();
+                let contents = self.contents();
+                self.node.known(|node| node.perhaps.push(contents));
+                match error {
+                    SpoolError::Lost { .. } => self.lost(),
+                    SpoolError::Order { .. } => {
+                        let name = &self.node.name;
+                        self.node
+                            .world
+                            .problem(format!("{name} can't go on: {error}"));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -191,28 +205,30 @@ impl Keeper {
     }
 
     fn kept(&mut self) {
+        let count = self.waiting.len();
+        self.node
+            .note(format_args!("keeps {count} from {}", self.next_seq));
+        let contents = self.contents();
+        self.node.known(|node| {
+            node.perhaps.clear();
+            contents
+                .into_iter()
+                .for_each(|(name, content)| node.keep(name, content));
+        });
+        self.next_seq += count as u64;
+        self.waiting.clear();
+    }
+
+    /// Of the batches that wait in memory.
+    fn contents(&self) -> Vec<(Name, Content)> {
         let epoch = self.epoch;
         let names = (self.next_seq..).map(|seq| Name { epoch, seq });
-        self.node.note(format_args!(
-            "keeps {} from {}",
-            self.waiting.len(),
-            self.next_seq
-        ));
-        self.node.known(|node| {
-            for (name, window) in names.zip(&self.waiting) {
-                let content = Content {
-                    units: window.units,
-                    rows: window.counts,
-                    is_gap: window.rows.is_empty(),
-                };
-                node.kept.insert(name, content);
-                node.waiting.insert(name, window.units);
-            }
-            node.told = self.baseline;
-            node.may_be_stateless = false;
+        let contents = self.waiting.iter().map(|window| Content {
+            units: window.units,
+            rows: window.counts,
+            is_gap: window.rows.is_empty(),
         });
-        self.next_seq += self.waiting.len() as u64;
-        self.waiting.clear();
+        names.zip(contents).collect()
     }
 
     fn entry(&self, seq: u64, window: &Window) -> Entry {

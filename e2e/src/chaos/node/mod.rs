@@ -84,7 +84,8 @@ impl Node {
             self.note(format_args!("crashes"));
             self.known(|known| known.is_drained = false);
             self.suffer();
-            self.world.linger(20_000).await;
+            let most = self.world.draw(|random| random.magnitude(100, 30_000));
+            self.world.linger(most).await;
         }
     }
 

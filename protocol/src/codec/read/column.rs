@@ -157,13 +157,15 @@ impl<'a> Context<'_> {
             let column = self.definition(raw.id)?;
             list[at].values = Values::Doubles(derived::quotient(self, column, &raw, (at, &list))?);
         }
+        let mut sent = list.iter();
+        let mut next = sent.next();
         for column in self.table.columns() {
-            if column.is_nullable || column.is_of_header {
-                continue;
+            let found = next.filter(|sent| sent.id == column.id);
+            if found.is_some() {
+                next = sent.next();
             }
-            let found = list.binary_search_by_key(&column.id, |column| column.id);
-            let found = found.ok().and_then(|at| list.get(at));
-            if found.is_none_or(|found| found.present.is_some()) {
+            let is_whole = found.is_some_and(|sent| sent.present.is_none());
+            if !is_whole && !column.is_nullable && !column.is_of_header {
                 let field = format!("{}.{}", self.table.name(), column.name);
                 return Err(malformed(field, "is absent, though it never may be"));
             }

@@ -140,9 +140,7 @@ fn push_uuid(all: &mut String, uuid: &[u8; 16]) {
         text[at + 1] = DIGITS[usize::from(byte & 15)];
         at += 2;
     }
-    for chunk in text.utf8_chunks() {
-        all.push_str(chunk.valid());
-    }
+    all.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
 fn end(length: usize) -> Result<u32, Invalid> {

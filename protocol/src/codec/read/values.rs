@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     column::{Context, Place, Raw},
-    numbers,
+    numbers::{self, Fault, Packed},
 };
 use crate::{Invalid, Kind, codec::POWERS_OF_TEN, columns::Values};
 
@@ -20,71 +20,53 @@ pub(super) fn read(
     if raw.scale != 0 || !raw.doubles.is_empty() {
         return Err(place.malformed("has parts that only doubles have"));
     }
-    let longs = longs(place, raw)?;
+    let packed = packed(place, raw)?;
     match place.column.kind {
-        Kind::Long | Kind::Double => Ok(Values::Longs(longs)),
-        Kind::Int => all(
-            place,
-            &longs,
-            |long| i32::try_from(long).is_ok(),
-            "is no 32-bit integer",
-        )
-        .map(|()| Values::Longs(longs)),
+        Kind::Long | Kind::Double => {
+            let values = packed.values(place.count, |long, _| Some(long));
+            told(place, values, "has more than 64 bits").map(Values::Longs)
+        }
+        Kind::Int => {
+            let is_int = |long: i64| i32::try_from(long).is_ok();
+            let values = packed.values(place.count, |long, _| is_int(long).then_some(long));
+            told(place, values, "has more than 32 bits").map(Values::Longs)
+        }
         Kind::Boolean => {
-            all(
-                place,
-                &longs,
-                |long| long == 0 || long == 1,
-                "is neither true nor false",
-            )?;
-            Ok(Values::Booleans(
-                longs.iter().map(|long| *long == 1).collect(),
-            ))
+            let values = packed.values(place.count, |long, _| match long {
+                0 => Some(false),
+                1 => Some(true),
+                _ => None,
+            });
+            told(place, values, "is neither true nor false").map(Values::Booleans)
         }
-        Kind::Time | Kind::TimeText => times(context, place, longs).map(Values::Longs),
-        Kind::Text => texts(context, place, &longs),
-        Kind::Texts => lists(context, place, &longs),
-    }
-}
-
-fn all(
-    place: &Place<'_>,
-    longs: &[i64],
-    is_good: impl Fn(i64) -> bool,
-    message: &str,
-) -> Result<(), Invalid> {
-    match longs.iter().position(|long| !is_good(*long)) {
-        None => Ok(()),
-        Some(at) => Err(place.bad_value(at, message)),
-    }
-}
-
-/// Numbers with their factor.
-fn longs(place: &Place<'_>, raw: &Raw<'_>) -> Result<Vec<i64>, Invalid> {
-    let mut longs = numbers::integers(raw.numbers, raw.form, place.count)
-        .ok_or_else(|| place.malformed("its numbers are not one for each row that has one"))?;
-    if raw.factor != 1 {
-        let factor = i64::try_from(raw.factor).ok().filter(|factor| *factor > 0);
-        let factor = factor.ok_or_else(|| place.malformed("its factor is 0, or too large"))?;
-        for (at, long) in longs.iter_mut().enumerate() {
-            *long = long
-                .checked_mul(factor)
-                .ok_or_else(|| place.bad_value(at, "has more than 64 bits"))?;
+        Kind::Time | Kind::TimeText => {
+            let end = context.window_end.unix_us;
+            let values = packed.values(place.count, |since, _| {
+                end.checked_add(since)
+                    .filter(|time| numbers::is_time(*time))
+            });
+            told(place, values, "is not in this century").map(Values::Longs)
         }
+        Kind::Text => texts(context, place, packed),
+        Kind::Texts => lists(context, place, packed),
     }
-    Ok(longs)
 }
 
-fn times(
-    context: &Context<'_>,
-    place: &Place<'_>,
-    mut longs: Vec<i64>,
-) -> Result<Vec<i64>, Invalid> {
-    for long in &mut longs {
-        *long = long.wrapping_add(context.window_end.unix_us);
-    }
-    all(place, &longs, numbers::is_time, "is not in this century")?;
-    Ok(longs)
+/// Says where and what a fault is.
+fn told<T>(place: &Place<'_>, values: Result<T, Fault>, message: &str) -> Result<T, Invalid> {
+    values.map_err(|fault| match fault {
+        Fault::Count => place.malformed("its numbers are not one for each row that has one"),
+        Fault::Value(at) => place.bad_value(at, message),
+    })
+}
+
+fn packed<'a>(place: &Place<'_>, raw: &Raw<'a>) -> Result<Packed<'a>, Invalid> {
+    let factor = i64::try_from(raw.factor).ok().filter(|factor| *factor > 0);
+    Ok(Packed {
+        bytes: raw.numbers,
+        form: raw.form,
+        factor: factor.ok_or_else(|| place.malformed("its factor is 0, or too large"))?,
+    })
 }
 
 fn doubles(place: &Place<'_>, raw: &Raw<'_>) -> Result<Vec<f64>, Invalid> {
@@ -92,8 +74,9 @@ fn doubles(place: &Place<'_>, raw: &Raw<'_>) -> Result<Vec<f64>, Invalid> {
         let power = usize::try_from(raw.scale).ok();
         let power = power.and_then(|scale| POWERS_OF_TEN.get(scale));
         let power = power.ok_or_else(|| place.malformed("its scale is too large"))?;
-        let longs = longs(place, raw)?;
-        return Ok(longs.iter().map(|long| *long as f64 / power).collect());
+        let packed = packed(place, raw)?;
+        let values = packed.values(place.count, |long, _| Some(long as f64 / power));
+        return told(place, values, "has more than 64 bits");
     }
     if raw.scale != 0 || raw.factor != 1 || !raw.numbers.is_empty() {
         return Err(place.malformed("has numbers beside its doubles"));
@@ -112,34 +95,44 @@ pub(super) fn finite(place: &Place<'_>, doubles: &[f64]) -> Result<(), Invalid> 
     }
 }
 
-fn texts(context: &mut Context<'_>, place: &Place<'_>, longs: &[i64]) -> Result<Values, Invalid> {
+fn texts(
+    context: &mut Context<'_>,
+    place: &Place<'_>,
+    packed: Packed<'_>,
+) -> Result<Values, Invalid> {
     let texts = &context.dictionary.texts;
-    let mut numbers = Vec::with_capacity(longs.len());
     let mut written: usize = 0;
-    for (at, long) in longs.iter().enumerate() {
-        let number = u32::try_from(*long).ok();
-        let length = number.and_then(|number| texts.length(number));
-        let (Some(number), Some(length)) = (number, length) else {
-            return Err(place.bad_value(at, "names no text"));
-        };
-        written = written.saturating_add(length);
-        numbers.push(number);
-    }
+    let numbers = packed.values(place.count, |number, rows| {
+        let number = u32::try_from(number).ok()?;
+        written = written.saturating_add(texts.length(number)?.saturating_mul(rows));
+        Some(number)
+    });
+    let numbers = told(place, numbers, "names no text")?;
     write_out(&mut context.written_bytes, place, written)?;
     Ok(Values::Texts(numbers, Arc::clone(texts)))
 }
 
-fn lists(context: &mut Context<'_>, place: &Place<'_>, longs: &[i64]) -> Result<Values, Invalid> {
+fn lists(
+    context: &mut Context<'_>,
+    place: &Place<'_>,
+    packed: Packed<'_>,
+) -> Result<Values, Invalid> {
     let dictionary = context.dictionary;
-    let mut lengths = Vec::with_capacity(longs.len());
+    let mut written: usize = 0;
+    let numbers = packed.values(place.count, |number, rows| {
+        let number = u32::try_from(number).ok()?;
+        let (_, bytes) = dictionary.list(number)?;
+        written = written.saturating_add(bytes.saturating_mul(rows));
+        Some(number)
+    });
+    let mut lengths = told(place, numbers, "names no list")?;
+    // Before anything is allocated for what the lists hold.
+    write_out(&mut context.written_bytes, place, written)?;
     let mut items = Vec::new();
-    for (at, long) in longs.iter().enumerate() {
-        let list = u32::try_from(*long).ok();
-        let list = list.and_then(|number| dictionary.list(number));
-        let (list, written) = list.ok_or_else(|| place.bad_value(at, "names no list"))?;
-        write_out(&mut context.written_bytes, place, written)?;
-        lengths.push(u32::try_from(list.len()).unwrap_or(u32::MAX));
+    for number in &mut lengths {
+        let (list, _) = dictionary.list(*number).unwrap_or_default();
         items.extend_from_slice(list);
+        *number = u32::try_from(list.len()).unwrap_or(u32::MAX);
     }
     Ok(Values::Lists(lengths, items, Arc::clone(&dictionary.texts)))
 }

@@ -8,7 +8,7 @@ use super::{
     super::{Shipper, Store},
     Pair, epoch,
     ledger::{refusal, refused},
-    run_until,
+    run_until, until, with,
 };
 use crate::{
     config::Transport,
@@ -24,12 +24,15 @@ async fn what_comes_is_sent_once_and_deleted_when_it_is_committed() {
     let mut shipper = pair.shipper();
     pair.keep(epoch(1), 1..=3);
     pair.ledger().commits = false;
-    run_until(&mut shipper, || pair.ledger().came.len() == 3).await;
-    pair.keep(epoch(1), 4..=4);
-    run_until(&mut shipper, || pair.ledger().came.len() == 4).await;
-    assert!(!pair.is_empty(), "received is not committed");
-    pair.ledger().commits = true;
-    run_until(&mut shipper, || pair.is_empty()).await;
+    with(&mut shipper, async {
+        until(|| pair.ledger().came.len() == 3).await;
+        pair.keep(epoch(1), 4..=4);
+        until(|| pair.ledger().came.len() == 4).await;
+        assert!(!pair.is_empty(), "received is not committed");
+        pair.ledger().commits = true;
+        until(|| pair.is_empty()).await;
+    })
+    .await;
     let came: Vec<u64> = pair.ledger().came.iter().map(|one| one.1).collect();
     assert_eq!(came, [1, 2, 3, 4]);
     let counts = shipper.tally().counts();
@@ -46,16 +49,17 @@ async fn an_aggregator_that_starts_anew_gets_again_what_it_had_not_committed() {
     let mut shipper = pair.shipper();
     pair.keep(epoch(1), 1..=3);
     pair.ledger().commits = false;
-    run_until(&mut shipper, || pair.ledger().came.len() == 3).await;
-    {
-        let mut ledger = pair.ledger();
-        ledger.instance = 2;
-        ledger.received.clear();
-        ledger.committed.insert(epoch(1), 1);
-    }
-    pair.keep(epoch(1), 4..=4);
-    run_until(&mut shipper, || {
-        pair.ledger().received.get(&epoch(1)) == Some(&4)
+    let tally = shipper.tally();
+    with(&mut shipper, async {
+        until(|| tally.counts().batches == 3).await;
+        {
+            let mut ledger = pair.ledger();
+            ledger.instance = 2;
+            ledger.received.clear();
+            ledger.committed.insert(epoch(1), 1);
+        }
+        pair.keep(epoch(1), 4..=4);
+        until(|| pair.ledger().received.get(&epoch(1)) == Some(&4)).await;
     })
     .await;
     let came: Vec<u64> = pair.ledger().came.iter().map(|one| one.1).collect();
@@ -109,12 +113,13 @@ async fn what_is_no_aggregators_answer_is_told_by_its_kind() {
         settings.limits.pace.backoff_first = Duration::from_millis(10);
     });
     pair.keep(epoch(1), 1..=1);
-    for (answer, kind) in answers {
-        pair.ledger().script.push_back(answer);
-        pair.grown.notify_one();
-        run_until(&mut shipper, || pair.view().failures.contains_key(kind)).await;
-    }
+    pair.ledger()
+        .script
+        .extend(answers.iter().map(|one| one.0.clone()));
     run_until(&mut shipper, || pair.is_empty()).await;
+    for (_, kind) in answers {
+        assert_eq!(pair.view().failures[kind], 1, "{kind}");
+    }
 }
 
 #[tokio::test]
@@ -233,15 +238,8 @@ async fn a_spool_that_cannot_be_read_is_told_and_tried_again() {
     let queue = (std::rc::Rc::clone(&spool), grown);
     let settings = aggregator.settings();
     let mut shipper = Shipper::new(settings, "node-1".into(), queue, health.clone(), 1).unwrap();
-    let emptied = async {
-        while !spool.borrow().waiting().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::select! {
-        () = shipper.run() => {}
-        result = tokio::time::timeout(super::ENOUGH, emptied) => result.unwrap(),
-    }
+    let emptied = until(|| spool.borrow().waiting().is_empty());
+    with(&mut shipper, emptied).await;
     assert_eq!(health.view().failures["spool"], 2);
     assert_eq!(health.view().condition, Condition::Working);
 }

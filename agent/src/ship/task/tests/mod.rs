@@ -14,7 +14,7 @@ use std::{
 use protocol::{Counts, Epoch, Header, Timestamp};
 use tokio::sync::Notify;
 
-use super::Shipper;
+use super::{Shipper, Store};
 use crate::{
     health::{Health, View},
     ship::{Settings, testing::Aggregator},
@@ -110,15 +110,24 @@ impl Pair {
     }
 }
 
-/// Runs it until something holds.
-async fn run_until(shipper: &mut Shipper, what: impl Fn() -> bool) {
+/// Until something holds.
+async fn until(what: impl Fn() -> bool) {
     let holds = async {
         while !what() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
+    tokio::time::timeout(ENOUGH, holds).await.unwrap();
+}
+
+/// Runs it while something is done.
+async fn with<S: Store>(shipper: &mut Shipper<S>, what: impl Future<Output = ()>) {
     tokio::select! {
         () = shipper.run() => {}
-        result = tokio::time::timeout(ENOUGH, holds) => result.unwrap(),
+        () = what => {}
     }
+}
+
+async fn run_until(shipper: &mut Shipper, what: impl Fn() -> bool) {
+    with(shipper, until(what)).await;
 }

@@ -141,7 +141,7 @@ async fn a_checkpoint_stands_for_what_came_before() {
     for parts in [1, 2] {
         let log = Written::new();
         log.put(
-            &super::checkpoint::name(5, 1, parts),
+            &checkpoint::name(5, 1, parts),
             checkpoint(
                 &metadata(),
                 &[(WATERMARK, 8), (FENCE, 1), ("x", 3)],
@@ -155,7 +155,7 @@ async fn a_checkpoint_stands_for_what_came_before() {
                 "a part is missing"
             );
             log.put(
-                &super::checkpoint::name(5, 2, 2),
+                &checkpoint::name(5, 2, 2),
                 checkpoint(&metadata(), &[], &[add("b")]),
             )
             .await;
@@ -190,7 +190,7 @@ async fn a_cleaned_log_is_read_from_its_checkpoint() {
     log.entry(1, r#"{"txn":{"appId":"podledger/wm","version":77}}"#)
         .await;
     let content = checkpoint(&metadata(), &[(WATERMARK, 8)], &[add("a")]);
-    log.put(&super::checkpoint::name(2, 1, 1), content).await;
+    log.put(&checkpoint::name(2, 1, 1), content).await;
     log.put("_last_checkpoint", r#"{"version":2,"size":9}"#)
         .await;
     log.entry(2, "{}").await;

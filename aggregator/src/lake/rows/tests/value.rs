@@ -75,7 +75,10 @@ fn at(array: &dyn Array, row: usize) -> Value {
 
 /// What should be in the file of these, in the order of the batches.
 pub fn expected(table: Table, inputs: &[Input]) -> Vec<Row> {
-    inputs.iter().flat_map(|input| rows_in(table, input)).collect()
+    inputs
+        .iter()
+        .flat_map(|input| rows_in(table, input))
+        .collect()
 }
 
 fn rows_in(table: Table, input: &Input) -> Vec<Row> {
@@ -83,7 +86,9 @@ fn rows_in(table: Table, input: &Input) -> Vec<Row> {
     for column in table.columns() {
         let values = values(column, input);
         assert_eq!(values.len(), rows.len());
-        rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
+        rows.iter_mut()
+            .zip(values)
+            .for_each(|(row, value)| row.push(value));
     }
     rows
 }
@@ -114,7 +119,13 @@ fn all_rows(data: &ColumnData, values: Vec<Value>) -> Vec<Value> {
         return values;
     };
     let mut values = values.into_iter();
-    let value = |has: &bool| if *has { values.next().unwrap() } else { Value::Absent };
+    let value = |has: &bool| {
+        if *has {
+            values.next().unwrap()
+        } else {
+            Value::Absent
+        }
+    };
     present.iter().map(value).collect()
 }
 
@@ -130,7 +141,9 @@ fn values_sent(column: &Column, data: &ColumnData) -> Vec<Value> {
         Values::Booleans(values) => values.iter().copied().map(Value::Boolean).collect(),
         Values::Texts(numbers, texts) => {
             let numbers = numbers.iter();
-            numbers.map(|number| Value::Text(text(texts, number))).collect()
+            numbers
+                .map(|number| Value::Text(text(texts, number)))
+                .collect()
         }
         Values::Lists(lens, numbers, texts) => {
             let mut numbers = numbers.iter();
