@@ -10,7 +10,8 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType};
 
 use super::{
-    column::{Placed, Present, Span},
+    column::Placed,
+    stored::{Present, Span},
     texts::{ABSENT, Pool},
 };
 use crate::lake::schema;

@@ -24,8 +24,8 @@ use protocol::{Column, Kind, Table};
 use super::{
     WriteError,
     array::array,
-    column::{self, Placed},
-    dictionary::{Chunk, Dictionary, Leaves, PAGE_ROWS},
+    column::Placed,
+    dictionary::{Chunk, Leaves, PAGE_ROWS, dictionary},
     input::Inputs,
     order,
     texts::Pool,
@@ -40,19 +40,16 @@ const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 type Group<'a, 'b> = SerializedRowGroupWriter<'a, &'b mut Vec<u8>>;
 
 /// Sorts the rows and makes them one file of one row group.
-pub fn write(table: Table, inputs: &mut Inputs) -> Result<(Bytes, ParquetMetaData), WriteError> {
+pub fn write(inputs: Inputs) -> Result<(Bytes, ParquetMetaData), WriteError> {
     let mut bytes = Vec::new();
-    let metadata = write_to(&mut bytes, table, inputs)?;
+    let metadata = write_to(&mut bytes, inputs)?;
     Ok((bytes.into(), metadata))
 }
 
-fn write_to(
-    out: &mut Vec<u8>,
-    table: Table,
-    inputs: &mut Inputs,
-) -> Result<ParquetMetaData, WriteError> {
+fn write_to(out: &mut Vec<u8>, mut inputs: Inputs) -> Result<ParquetMetaData, WriteError> {
+    let places = order::places(&inputs);
+    let table = inputs.table;
     let columns = table.columns();
-    let places = order::places(inputs, table)?;
     let failed = |source: ParquetError| WriteError::Parquet {
         table: table.name(),
         source,
@@ -60,23 +57,25 @@ fn write_to(
     let mut file = File::new(out, table, columns).map_err(failed)?;
     let writers = file.writers().map_err(failed)?;
     let mut group = file.writer.next_row_group().map_err(failed)?;
-    for ((at, column), writer) in columns.iter().enumerate().zip(writers) {
-        let placed = column::placed(inputs, column, &places)?;
-        let field = file.schema.field(at);
-        if !field.is_nullable() && placed.lacks_any() {
+    let stored = columns.iter().zip(&mut inputs.columns);
+    for ((at, (column, stored)), writer) in stored.enumerate().zip(writers) {
+        let mut placed = Placed::new(stored.take(), &places);
+        if column.kind == Kind::TimeText {
+            placed = placed.into_time_texts(&mut inputs.pool);
+        }
+        if !column.is_nullable && placed.lacks_any() {
             return Err(WriteError::Lacks {
                 table: table.name(),
                 column: column.name,
             });
         }
         let of_file = OfFile {
-            field,
+            field: file.schema.field(at),
             column: file.parquet.column(at),
             writer,
         };
-        of_file
-            .add(&mut group, placed, &inputs.pool)
-            .map_err(failed)?;
+        let added = of_file.add(&mut group, placed, &inputs.pool);
+        added.map_err(failed)?;
     }
     group.close().map_err(failed)?;
     file.writer.close().map_err(failed)
@@ -120,7 +119,7 @@ impl OfFile<'_> {
     /// Encodes it as the next of the row group.
     fn add(mut self, group: &mut Group<'_, '_>, placed: Placed, pool: &Pool) -> Encoded<()> {
         if let Some(leaves) = Leaves::of(&placed)
-            && let Some(dictionary) = Dictionary::of(leaves, pool)
+            && let Some(dictionary) = dictionary(leaves, pool)
         {
             let chunk = Chunk::new(pool, &dictionary, self.column, ZSTD_LEVEL)?;
             let (bytes, close) = chunk.encode(leaves)?;

@@ -40,8 +40,10 @@ pub fn told(name: &str, input: &Input) -> Option<Told> {
 /// A number that a gap's one row has, though no agent filled it in: its times are the header's, and no
 /// rows came with it.
 pub fn told_of_gap(name: &str, input: &Input) -> Option<i64> {
+    if matches!(input.rows, Rows::Data(_)) {
+        return None;
+    }
     match told(name, input) {
-        _ if !input.is_gap() => None,
         Some(Told::Long(value)) => Some(value),
         Some(Told::Text(_) | Told::Absent) => None,
         None => name.starts_with("rows_").then_some(0),

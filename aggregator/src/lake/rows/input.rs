@@ -1,13 +1,16 @@
-//! What a file is made of: batches as columns, each with its header.
-
-use std::sync::Arc;
+//! What a file is made of: the rows of batches, gathered by column.
 
 use protocol::{
-    Batch, Body, Gap, Header, Table,
+    Batch, Body, Column, Gap, Header, Kind, Table,
     columns::{ColumnData, TableData, Texts, Values},
 };
 
-use super::texts::{ABSENT, Pool};
+use super::{
+    WriteError,
+    header::{Told, told, told_of_gap},
+    stored::Stored,
+    texts::{ABSENT, Pool},
+};
 
 /// A batch's part in one table.
 #[derive(Clone, Debug)]
@@ -53,65 +56,109 @@ impl Input {
         }
     }
 
-    /// A column that the agent sent.
-    pub fn column(&self, id: u32) -> Option<&ColumnData> {
-        let Rows::Data(data) = &self.rows else {
-            return None;
-        };
-        let found = data.columns.binary_search_by_key(&id, |column| column.id);
-        found.ok().and_then(|at| data.columns.get(at))
-    }
-
-    /// Whether no agent filled it in.
-    pub fn is_gap(&self) -> bool {
-        matches!(self.rows, Rows::Gap(_))
+    /// Takes the columns that the agent sent.
+    fn take_columns(&mut self) -> Vec<ColumnData> {
+        match &mut self.rows {
+            Rows::Data(data) => std::mem::take(&mut data.columns),
+            Rows::Gap(_) => Vec::new(),
+        }
     }
 }
 
-/// Batches whose texts are numbers of one pool.
-#[derive(Default)]
+/// Columns whose texts no other sender has.
+const OWN: [&str; 2] = ["pod_id", "pod_name"];
+
+/// Rows of one table.
 pub struct Inputs {
-    /// In the order in which they came.
-    pub batches: Vec<Input>,
-    /// The texts of all.
+    /// Which.
+    pub table: Table,
+    /// Its columns, with the rows in the order in which they came.
+    pub columns: Vec<Stored>,
+    /// Their texts.
     pub pool: Pool,
-    /// Rows of all.
+    /// How many rows.
     pub rows: usize,
-    no_texts: Arc<Texts>,
+    known: Vec<u32>,
 }
 
 impl Inputs {
-    /// Adds a batch: its texts go over into the pool, its own are let go.
-    pub fn push(&mut self, mut input: Input) {
-        self.rows = self.rows.saturating_add(input.len());
-        if let Rows::Data(data) = &mut input.rows {
-            let mut known: Vec<u32> = Vec::new();
-            for column in &mut data.columns {
-                match &mut column.values {
-                    Values::Texts(numbers, texts) | Values::Lists(_, numbers, texts) => {
-                        renumber(&mut self.pool, &mut known, numbers, texts);
-                        *texts = Arc::clone(&self.no_texts);
-                    }
-                    Values::Longs(_) | Values::Doubles(_) | Values::Booleans(_) => {}
+    /// None yet, but room for so many rows.
+    pub fn new(table: Table, rows: usize) -> Self {
+        let columns = table.columns().iter();
+        Self {
+            table,
+            columns: columns.map(|_| Stored::new(rows)).collect(),
+            pool: Pool::default(),
+            rows: 0,
+            known: Vec::new(),
+        }
+    }
+
+    /// Adds a batch. Those of one sender should come one after the other.
+    pub fn push(&mut self, mut input: Input) -> Result<(), WriteError> {
+        let rows = input.len();
+        self.known.clear();
+        self.pool.sender(input.header.epoch);
+        let mut sent = input.take_columns().into_iter().peekable();
+        for (column, stored) in self.table.columns().iter().zip(&mut self.columns) {
+            if column.is_of_header || column.is_of_ledger {
+                push_told(column, &input, &mut self.pool, stored)?;
+                continue;
+            }
+            match sent.next_if(|sent| sent.id == column.id) {
+                Some(mut sent) => {
+                    renumber(column, &mut sent, &mut self.pool, &mut self.known);
+                    stored.push(sent.present.as_deref(), &sent.values);
                 }
+                None => match told_of_gap(column.name, &input) {
+                    Some(value) => stored.push_long(value, rows),
+                    None => stored.push_absent(rows),
+                },
             }
         }
-        self.batches.push(input);
+        self.rows = self.rows.saturating_add(rows);
+        Ok(())
     }
 }
 
-/// Turns numbers in the batch's list into numbers in the pool. `known` is what the batch's other
+/// Adds what the batch as a whole tells.
+fn push_told(
+    column: &Column,
+    input: &Input,
+    pool: &mut Pool,
+    stored: &mut Stored,
+) -> Result<(), WriteError> {
+    let rows = input.len();
+    match (told(column.name, input), column.kind) {
+        (Some(Told::Absent), _) => stored.push_absent(rows),
+        (Some(Told::Long(value)), Kind::Long) => stored.push_long(value, rows),
+        (Some(Told::Text(text)), Kind::Text) => stored.push_text(pool.shared(&text), rows),
+        _ => {
+            return Err(WriteError::Untold {
+                column: column.name,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Turns numbers in the batch's list of texts into numbers in the pool. `known` is what its other
 /// columns have looked up already: all columns of a batch share one list.
-fn renumber(pool: &mut Pool, known: &mut Vec<u32>, numbers: &mut [u32], texts: &Texts) {
+fn renumber(column: &Column, sent: &mut ColumnData, pool: &mut Pool, known: &mut Vec<u32>) {
+    let (numbers, texts): (_, &Texts) = match &mut sent.values {
+        Values::Texts(numbers, texts) | Values::Lists(_, numbers, texts) => (numbers, texts),
+        Values::Longs(_) | Values::Doubles(_) | Values::Booleans(_) => return,
+    };
+    let is_own = OWN.contains(&column.name);
     known.resize(texts.len(), ABSENT);
     for number in numbers {
-        let at = *number as usize;
-        let (Some(known), Some(text)) = (known.get_mut(at), texts.get(*number)) else {
+        let Some(known) = known.get_mut(*number as usize) else {
             *number = ABSENT;
             continue;
         };
         if *known == ABSENT {
-            *known = pool.number(text);
+            let text = texts.get(*number).unwrap_or_default();
+            *known = if is_own { pool.own(text) } else { pool.shared(text) };
         }
         *number = *known;
     }

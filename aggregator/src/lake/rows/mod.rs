@@ -10,6 +10,7 @@ mod input;
 mod order;
 mod ranks;
 mod stats;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod texts;

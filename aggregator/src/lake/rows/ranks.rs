@@ -1,10 +1,12 @@
-//! The order of texts as numbers, so that rows are sorted by comparing integers.
+//! The order of texts and of other keys that compare byte by byte.
 
 use super::texts::Pool;
 
 /// Groups up to this size are compared whole; larger ones by eight bytes at a time, which stand
 /// beside the number and cost no look at the text.
 const SMALL: usize = 24;
+/// Where that ends: what is equal up to here is compared whole, too, however many there are.
+const DEEP: usize = 512;
 
 /// Each of these numbers once.
 pub fn distinct(pool: &Pool, numbers: &[u32]) -> Vec<u32> {
@@ -16,56 +18,76 @@ pub fn distinct(pool: &Pool, numbers: &[u32]) -> Vec<u32> {
     numbers.iter().copied().filter(is_new).collect()
 }
 
-/// Numbers in the order of their texts.
-pub fn sorted(pool: &Pool, numbers: Vec<u32>) -> Vec<u32> {
+/// Ranks of texts.
+pub struct Ranks {
+    /// A number of each different text, in their order.
+    pub sorted: Vec<u32>,
+    /// The rank by number. Different numbers of equal texts have one rank.
+    ranks: Vec<u32>,
+}
+
+impl Ranks {
+    /// Of the texts of these numbers.
+    pub fn new(pool: &Pool, numbers: Vec<u32>) -> Self {
+        let mut sorted = sorted(numbers, &|number| pool.get(number).as_bytes());
+        let mut ranks = vec![0; pool.len()];
+        let (mut rank, mut last) = (0, None);
+        sorted.retain(|number| {
+            let text = pool.get(*number);
+            let is_new = last.is_some_and(|last| last != text);
+            rank += u32::from(is_new);
+            if let Some(slot) = ranks.get_mut(*number as usize) {
+                *slot = rank;
+            }
+            last.replace(text).is_none() || is_new
+        });
+        Self { sorted, ranks }
+    }
+
+    /// The rank of a text, from 0.
+    pub fn of(&self, number: u32) -> u32 {
+        self.ranks.get(number as usize).copied().unwrap_or(0)
+    }
+}
+
+/// Numbers in the order of their keys, those of equal keys in their own.
+pub fn sorted<'a>(numbers: Vec<u32>, key: &impl Fn(u32) -> &'a [u8]) -> Vec<u32> {
     let mut keys: Vec<(u64, u32)> = numbers.into_iter().map(|number| (0, number)).collect();
-    sort(pool, &mut keys, 0);
+    sort(&mut keys, key, 0);
     keys.into_iter().map(|(_, number)| number).collect()
 }
 
-/// Rank of each text of the pool among those of these numbers, from 1; 0 for the others.
-pub fn ranks(pool: &Pool, numbers: &[u32]) -> Vec<u32> {
-    let mut ranks = vec![0; pool.len()];
-    for (rank, number) in (1..).zip(sorted(pool, distinct(pool, numbers))) {
-        if let Some(slot) = ranks.get_mut(number as usize) {
-            *slot = rank;
-        }
+/// Sorts keys that are equal up to `depth`.
+fn sort<'a>(keys: &mut [(u64, u32)], key: &impl Fn(u32) -> &'a [u8], depth: usize) {
+    if keys.len() <= SMALL || depth >= DEEP {
+        return sort_whole(keys, key);
     }
-    ranks
-}
-
-/// Sorts texts that are equal up to `depth`.
-fn sort(pool: &Pool, keys: &mut [(u64, u32)], depth: usize) {
-    if keys.len() <= SMALL {
-        keys.sort_unstable_by(|a, b| pool.get(a.1).cmp(pool.get(b.1)));
-        return;
+    for slot in &mut *keys {
+        slot.0 = eight(key(slot.1), depth);
     }
-    for key in &mut *keys {
-        key.0 = eight(pool.get(key.1).as_bytes(), depth);
-    }
-    keys.sort_unstable_by_key(|key| key.0);
+    keys.sort_unstable_by_key(|slot| slot.0);
+    let next = depth + 8;
     for group in keys.chunk_by_mut(|a, b| a.0 == b.0) {
-        let ends_here = group
-            .iter()
-            .any(|key| pool.get(key.1).len() < depth.saturating_add(8));
         match group.len() {
             1 => {}
-            // Zero bytes of a text and its end look alike in a key.
-            _ if ends_here => {
-                group.sort_unstable_by(|a, b| pool.get(a.1).cmp(pool.get(b.1)));
-            }
-            _ => sort(pool, group, depth.saturating_add(8)),
+            // Zero bytes of a key and its end look alike in these eight.
+            _ if group.iter().any(|slot| key(slot.1).len() < next) => sort_whole(group, key),
+            _ => sort(group, key, next),
         }
     }
 }
 
-/// Eight bytes from `depth`, zeros after the end, so that they compare as the texts do.
-fn eight(text: &[u8], depth: usize) -> u64 {
-    let rest = text.get(depth..).unwrap_or_default();
-    if let Some(key) = rest.first_chunk::<8>() {
-        return u64::from_be_bytes(*key);
+fn sort_whole<'a>(keys: &mut [(u64, u32)], key: &impl Fn(u32) -> &'a [u8]) {
+    keys.sort_unstable_by(|a, b| key(a.1).cmp(key(b.1)).then(a.1.cmp(&b.1)));
+}
+
+/// Eight bytes from `depth`, zeros after the end, so that they compare as the keys do.
+fn eight(key: &[u8], depth: usize) -> u64 {
+    let rest = key.get(depth..).unwrap_or_default();
+    if let Some(eight) = rest.first_chunk::<8>() {
+        return u64::from_be_bytes(*eight);
     }
-    let mut key = [0; 8];
-    key.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    u64::from_be_bytes(key)
+    let mut eight = [0; 8];
+    eight.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(eight)
 }

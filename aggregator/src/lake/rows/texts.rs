@@ -1,9 +1,10 @@
-//! Every text of a file once, by number: a text that came with a thousand batches is hashed a
-//! thousand times, but never for each of their rows.
+//! The texts of a file by number: one that came with a thousand batches is hashed a thousand times,
+//! but never for each of their rows.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use protocol::Epoch;
 
 /// Number that stands for no text.
 pub const ABSENT: u32 = u32::MAX;
@@ -11,10 +12,12 @@ pub const ABSENT: u32 = u32::MAX;
 /// See the module.
 #[derive(Default)]
 pub struct Pool {
-    text: String,
-    /// Where each text ends.
-    ends: Vec<u32>,
-    numbers: HashTable<Entry>,
+    texts: Texts,
+    shared: HashTable<Entry>,
+    /// Names of the pods of one sender. A table of all of them would be too large for the caches, and
+    /// hardly any of them comes from another sender.
+    own: HashTable<Entry>,
+    epoch: Epoch,
     /// With random keys: labels are texts that any user of a cluster chooses.
     hasher: DefaultHashBuilder,
 }
@@ -25,47 +28,99 @@ struct Entry {
     number: u32,
 }
 
+/// Texts by number. Those that every batch is compared with lie close together.
+#[derive(Default)]
+struct Texts {
+    shared: String,
+    own: String,
+    places: Vec<Place>,
+}
+
+struct Place {
+    start: u32,
+    /// How many bytes, and in the highest bit whether among the own ones.
+    len: u32,
+}
+
+const IS_OWN: u32 = 1 << 31;
+
 impl Pool {
-    /// The text's number.
-    pub fn number(&mut self, text: &str) -> u32 {
+    /// The text's number, the same for all senders.
+    pub fn shared(&mut self, text: &str) -> u32 {
         let hash = self.hasher.hash_one(text);
-        let is_it =
-            |entry: &Entry| entry.hash == hash && get(&self.text, &self.ends, entry.number) == text;
-        if let Some(entry) = self.numbers.find(hash, is_it) {
-            return entry.number;
+        if let Some(number) = self.texts.find(&self.shared, hash, text) {
+            return number;
         }
-        let number = as_u32(self.ends.len());
-        self.text.push_str(text);
-        self.ends.push(as_u32(self.text.len()));
-        self.numbers
-            .insert_unique(hash, Entry { hash, number }, |entry| entry.hash);
+        let number = self.texts.push(text, false);
+        let entry = Entry { hash, number };
+        self.shared.insert_unique(hash, entry, |entry| entry.hash);
         number
+    }
+
+    /// The text's number, the same for this sender only: texts of different numbers may be equal.
+    pub fn own(&mut self, text: &str) -> u32 {
+        let hash = self.hasher.hash_one(text);
+        if let Some(number) = self.texts.find(&self.own, hash, text) {
+            return number;
+        }
+        let number = self.texts.push(text, true);
+        let entry = Entry { hash, number };
+        self.own.insert_unique(hash, entry, |entry| entry.hash);
+        number
+    }
+
+    /// What comes now is of this sender.
+    pub fn sender(&mut self, epoch: Epoch) {
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.own.clear();
+        }
     }
 
     /// The text of a number.
     pub fn get(&self, number: u32) -> &str {
-        get(&self.text, &self.ends, number)
+        self.texts.get(number)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.texts.places.len()
     }
 
     /// How many bytes they take. Stays far below what a `u32` holds: a file is closed before.
     pub fn bytes(&self) -> usize {
-        self.text.len()
+        self.texts.shared.len().saturating_add(self.texts.own.len())
     }
 }
 
-fn get<'a>(text: &'a str, ends: &[u32], number: u32) -> &'a str {
-    let number = number as usize;
-    let start = match number.checked_sub(1) {
-        Some(before) => ends.get(before).copied().unwrap_or(0),
-        None => 0,
-    };
-    let end = ends.get(number).copied().unwrap_or(start);
-    text.get(start as usize..end as usize).unwrap_or_default()
+impl Texts {
+    fn get(&self, number: u32) -> &str {
+        let Some(place) = self.places.get(number as usize) else {
+            return "";
+        };
+        let all = if place.len & IS_OWN == 0 { &self.shared } else { &self.own };
+        let start = place.start as usize;
+        let end = start.saturating_add((place.len & !IS_OWN) as usize);
+        all.get(start..end).unwrap_or_default()
+    }
+
+    fn find(&self, numbers: &HashTable<Entry>, hash: u64, text: &str) -> Option<u32> {
+        let is_it = |entry: &Entry| entry.hash == hash && self.get(entry.number) == text;
+        numbers.find(hash, is_it).map(|entry| entry.number)
+    }
+
+    fn push(&mut self, text: &str, is_own: bool) -> u32 {
+        let (all, own) = match is_own {
+            true => (&mut self.own, IS_OWN),
+            false => (&mut self.shared, 0),
+        };
+        let start = as_u32(all.len());
+        all.push_str(text);
+        let len = as_u32(text.len()) | own;
+        let number = as_u32(self.places.len());
+        self.places.push(Place { start, len });
+        number
+    }
 }
 
 /// Saturates, where no such size can come: a file's texts are bounded.

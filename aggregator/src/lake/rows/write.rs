@@ -64,25 +64,29 @@ impl Folder<'_> {
         let most = settings.file_rows.max(1);
         let files = total.div_ceil(most).max(1);
         let enough = total.div_ceil(files);
-        let mut inputs = Inputs::default();
+        // The last batch may go beyond.
+        let room = usize::try_from(enough.saturating_add(enough / 64)).unwrap_or(0);
+        let mut inputs = Inputs::new(self.table, room);
         for batch in batches {
-            inputs.push(self.read(batch, settings)?);
+            inputs.push(self.read(batch, settings)?)?;
             if inputs.rows as u64 >= enough || inputs.pool.bytes() > TEXT_BYTES {
-                self.finish(std::mem::take(&mut inputs))?;
+                let whole = std::mem::replace(&mut inputs, Inputs::new(self.table, room));
+                self.finish(whole)?;
             }
         }
-        match inputs.batches.is_empty() {
-            true => Ok(()),
-            false => self.finish(inputs),
+        match inputs.rows {
+            0 => Ok(()),
+            _ => self.finish(inputs),
         }
     }
 
-    fn finish(&mut self, mut inputs: Inputs) -> Result<(), WriteError> {
-        let (bytes, stats) = build(self.table, &mut inputs)?;
+    fn finish(&mut self, inputs: Inputs) -> Result<(), WriteError> {
+        let rows = inputs.rows as u64;
+        let (bytes, stats) = build(inputs)?;
         self.files.push(NewFile {
             partition: self.partition.clone(),
             bytes,
-            rows: inputs.rows as u64,
+            rows,
             stats,
         });
         Ok(())
@@ -108,13 +112,14 @@ impl Folder<'_> {
 }
 
 /// One file of all of these rows, and its statistics.
-pub fn build(table: Table, inputs: &mut Inputs) -> Result<(Bytes, String), WriteError> {
-    let (bytes, metadata) = file::write(table, inputs)?;
-    Ok((bytes, stats(table.columns(), &metadata)))
+pub fn build(inputs: Inputs) -> Result<(Bytes, String), WriteError> {
+    let columns = inputs.table.columns();
+    let (bytes, metadata) = file::write(inputs)?;
+    Ok((bytes, stats(columns, &metadata)))
 }
 
 /// The place of each row in a file of all of them, the rows being those of the batches one after the
 /// other.
-pub fn sort(table: Table, inputs: &mut Inputs) -> Result<Vec<u32>, WriteError> {
-    order::places(inputs, table)
+pub fn sort(inputs: &Inputs) -> Vec<u32> {
+    order::places(inputs)
 }

@@ -2,6 +2,8 @@
 
 /// Values that are packed together: a run shorter than this costs less as bits.
 const GROUP: usize = 8;
+/// What one byte of header can count.
+const MOST_GROUPS: u8 = 63;
 
 /// Bits that hold every number up to this one.
 pub fn width(most: u32) -> u32 {
@@ -22,8 +24,7 @@ pub fn encode(values: &[u32], width: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends one value so many times.
-pub fn encode_run(value: u32, count: usize, width: u32, out: &mut Vec<u8>) {
+fn encode_run(value: u32, count: usize, width: u32, out: &mut Vec<u8>) {
     varint(count << 1, out);
     let bytes = value.to_le_bytes();
     let len = width.div_ceil(8) as usize;
@@ -42,18 +43,22 @@ fn packed<'a>(values: &'a [u32], width: u32, out: &mut Vec<u8>) -> &'a [u32] {
     let mut groups = 0;
     let header = out.len();
     out.push(0);
-    // One byte of header counts up to 63 groups.
-    while groups < 63 {
-        let (group, others) = rest.split_at_checked(GROUP).unwrap_or((rest, &[]));
-        let is_run = group
-            .first()
-            .is_some_and(|first| group.len() == GROUP && group.iter().all(|value| value == first));
-        if group.is_empty() || is_run {
-            break;
+    while groups < MOST_GROUPS {
+        match rest.split_first_chunk::<GROUP>() {
+            Some((group, _)) if *group == [group[0]; GROUP] => break,
+            Some((group, others)) => {
+                pack(group, width, out);
+                rest = others;
+            }
+            None if rest.is_empty() => break,
+            None => {
+                let mut group = [0; GROUP];
+                group.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                pack(&group, width, out);
+                rest = &[];
+            }
         }
-        pack(group, width, out);
         groups += 1;
-        rest = others;
     }
     if let Some(header) = out.get_mut(header) {
         *header = (groups << 1) | 1;
@@ -61,22 +66,22 @@ fn packed<'a>(values: &'a [u32], width: u32, out: &mut Vec<u8>) -> &'a [u32] {
     rest
 }
 
-/// Appends eight values, zeros in the place of those that are missing.
-fn pack(group: &[u32], width: u32, out: &mut Vec<u8>) {
-    let mut bits = 0_u64;
-    let mut count = 0;
-    for at in 0..GROUP {
-        bits |= u64::from(group.get(at).copied().unwrap_or(0)) << count;
+/// Appends a group: as many bytes as a value has bits.
+fn pack(group: &[u32; GROUP], width: u32, out: &mut Vec<u8>) {
+    let (mut bits, mut count) = (0_u64, 0);
+    for value in group {
+        bits |= u64::from(*value) << count;
         count += width;
-        if count >= 32 {
+        // Up to 8 bits each, all fit into one word.
+        if count >= 32 && width > 8 {
             out.extend_from_slice(&(bits as u32).to_le_bytes());
             bits >>= 32;
             count -= 32;
         }
     }
-    let left = bits.to_le_bytes();
-    let len = (count / 8) as usize;
-    out.extend_from_slice(left.get(..len).unwrap_or(&left));
+    let bytes = bits.to_le_bytes();
+    let len = count.div_ceil(8) as usize;
+    out.extend_from_slice(bytes.get(..len).unwrap_or(&bytes));
 }
 
 fn varint(mut number: usize, out: &mut Vec<u8>) {

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::super::{
-    column::{Placed, Span},
-    ranks,
-    texts::{ABSENT, Pool, as_u32},
+    column::Placed,
+    ranks::{self, Ranks},
+    stored::Span,
+    texts::{ABSENT, Pool},
 };
 
 /// So many texts are a dictionary, however seldom each comes.
@@ -18,14 +19,6 @@ pub enum Leaves<'a> {
     Texts(&'a [u32]),
     /// A list in each row, or none.
     Lists(&'a [Span], &'a [u32]),
-}
-
-/// The texts of a column, each once and in order, so that their numbers compare as they do.
-pub struct Dictionary {
-    /// Numbers in the pool.
-    pub sorted: Vec<u32>,
-    /// Place among those, by number in the pool.
-    places: Vec<u32>,
 }
 
 /// Rows as Parquet wants them.
@@ -57,7 +50,15 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// The texts, in the order in which they came.
+    /// How many texts, at most.
+    fn values(&self) -> usize {
+        match self {
+            Self::Texts(numbers) => numbers.len(),
+            Self::Lists(spans, _) => spans.iter().map(Span::len).sum(),
+        }
+    }
+
+    /// The texts, though not as often as they come.
     fn numbers(&self) -> &'a [u32] {
         match self {
             Self::Texts(numbers) => numbers,
@@ -86,7 +87,7 @@ impl<'a> Leaves<'a> {
         &self,
         rows: Range<usize>,
         is_nullable: bool,
-        dictionary: &Dictionary,
+        dictionary: &Ranks,
         page: &mut Page,
     ) {
         page.reps.clear();
@@ -98,7 +99,7 @@ impl<'a> Leaves<'a> {
                     let has = *number != ABSENT;
                     page.defs.push(u32::from(has || !is_nullable));
                     if has {
-                        page.values.push(dictionary.place(*number));
+                        page.values.push(dictionary.of(*number));
                     }
                 }
             }
@@ -115,7 +116,7 @@ impl<'a> Leaves<'a> {
                             page.defs
                                 .extend(std::iter::repeat_n(empty + 1, items.len()));
                             page.values
-                                .extend(items.iter().map(|number| dictionary.place(*number)));
+                                .extend(items.iter().map(|number| dictionary.of(*number)));
                         }
                     }
                 }
@@ -124,25 +125,12 @@ impl<'a> Leaves<'a> {
     }
 }
 
-impl Dictionary {
-    /// Of a column's texts; `None` if most come once only, so that it would save nothing.
-    pub fn of(leaves: Leaves<'_>, pool: &Pool) -> Option<Self> {
-        let numbers = leaves.numbers();
-        let distinct = ranks::distinct(pool, numbers);
-        if distinct.is_empty() || distinct.len() > numbers.len().div_ceil(2).max(FEW) {
-            return None;
-        }
-        let sorted = ranks::sorted(pool, distinct);
-        let mut places = vec![0; pool.len()];
-        for (place, number) in sorted.iter().enumerate() {
-            if let Some(slot) = places.get_mut(*number as usize) {
-                *slot = as_u32(place);
-            }
-        }
-        Some(Self { sorted, places })
+/// The texts of a column in their order, so that their numbers compare as they do; `None` if most come
+/// once only, so that a dictionary would save nothing.
+pub fn dictionary(leaves: Leaves<'_>, pool: &Pool) -> Option<Ranks> {
+    let distinct = ranks::distinct(pool, leaves.numbers());
+    if distinct.is_empty() || distinct.len() > leaves.values().div_ceil(2).max(FEW) {
+        return None;
     }
-
-    fn place(&self, number: u32) -> u32 {
-        self.places.get(number as usize).copied().unwrap_or(0)
-    }
+    Some(Ranks::new(pool, distinct))
 }

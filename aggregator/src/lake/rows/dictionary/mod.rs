@@ -26,9 +26,12 @@ use parquet::{
 };
 use zstd::bulk::Compressor;
 
-use super::texts::{Pool, as_u32};
+use super::{
+    ranks::Ranks,
+    texts::{Pool, as_u32},
+};
 use leaves::Page;
-pub use leaves::{Dictionary, Leaves};
+pub use leaves::{Leaves, dictionary};
 
 /// Rows of a page: what a reader skips or takes as one.
 pub const PAGE_ROWS: usize = 20_000;
@@ -40,7 +43,7 @@ const STATISTICS_BYTES: usize = 128;
 /// A column chunk while it is made.
 pub struct Chunk<'a> {
     pool: &'a Pool,
-    dictionary: &'a Dictionary,
+    dictionary: &'a Ranks,
     column: ColumnDescPtr,
     sink: TrackedWrite<Vec<u8>>,
     compressor: Compressor<'static>,
@@ -66,7 +69,7 @@ impl<'a> Chunk<'a> {
     /// Of a column in a file that is compressed so.
     pub fn new(
         pool: &'a Pool,
-        dictionary: &'a Dictionary,
+        dictionary: &'a Ranks,
         column: ColumnDescPtr,
         level: i32,
     ) -> Result<Self> {

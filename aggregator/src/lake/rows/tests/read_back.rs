@@ -17,10 +17,10 @@ fn sorted(rows: &[Row]) -> Vec<String> {
 
 fn check(table: Table, batches: Vec<Input>) {
     let expected = expected(table, &batches);
-    let mut inputs = Inputs::default();
-    batches.into_iter().for_each(|batch| inputs.push(batch));
+    let mut inputs = Inputs::new(table, 0);
+    batches.into_iter().for_each(|batch| inputs.push(batch).unwrap());
     assert_eq!(inputs.rows, expected.len());
-    let (bytes, _) = build(table, &mut inputs).unwrap();
+    let (bytes, _) = build(inputs).unwrap();
     let found = read(&bytes);
     assert_eq!(found.len(), expected.len(), "one in, one out");
     let (found, expected) = (sorted(&found), sorted(&expected));

@@ -22,11 +22,11 @@ use super::{
 
 fn file(table: Table, seed: u64, strangeness: usize) -> (Bytes, String) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut inputs = Inputs::default();
+    let mut inputs = Inputs::new(table, 0);
     for _ in 0..5 {
-        inputs.push(random::input(&mut rng, table, 300, strangeness));
+        inputs.push(random::input(&mut rng, table, 300, strangeness)).unwrap();
     }
-    build(table, &mut inputs).unwrap()
+    build(inputs).unwrap()
 }
 
 fn metadata(bytes: Bytes) -> ParquetMetaData {
@@ -109,11 +109,11 @@ fn texts_that_come_once_only_are_no_dictionary() {
 #[test]
 fn every_page_of_texts_tells_its_own_least_and_greatest() {
     let mut rng = StdRng::seed_from_u64(3);
-    let mut inputs = Inputs::default();
+    let mut inputs = Inputs::new(Table::PodNetwork, 0);
     for _ in 0..5 {
-        inputs.push(random::input(&mut rng, Table::PodNetwork, 11_000, 200));
+        inputs.push(random::input(&mut rng, Table::PodNetwork, 11_000, 200)).unwrap();
     }
-    let (bytes, _) = build(Table::PodNetwork, &mut inputs).unwrap();
+    let (bytes, _) = build(inputs).unwrap();
     let metadata = metadata(bytes.clone());
     let columns = Table::PodNetwork.columns();
     let place = columns
@@ -147,9 +147,9 @@ fn a_text_too_long_for_statistics_is_in_none() {
     let mut rng = StdRng::seed_from_u64(4);
     let mut input = random::input(&mut rng, Table::PodUsage, 50, 5);
     input.header.node = "n".repeat(200);
-    let mut inputs = Inputs::default();
-    inputs.push(input);
-    let (bytes, stats) = build(Table::PodUsage, &mut inputs).unwrap();
+    let mut inputs = Inputs::new(Table::PodUsage, 0);
+    inputs.push(input).unwrap();
+    let (bytes, stats) = build(inputs).unwrap();
     let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
     assert_eq!(stats["minValues"].get("node_name"), None);
     assert_eq!(stats["nullCount"]["node_name"], 0);
@@ -161,14 +161,14 @@ fn a_text_too_long_for_statistics_is_in_none() {
 #[test]
 fn statistics_of_the_log_bound_every_row() {
     let mut rng = StdRng::seed_from_u64(9);
-    let mut inputs = Inputs::default();
+    let mut inputs = Inputs::new(Table::PodUsage, 0);
     for seq in [70, 9, 300] {
         let mut input = random::input(&mut rng, Table::PodUsage, 20, 2);
         input.header.seq = seq;
         input.header.node = format!("node-{seq}");
-        inputs.push(input);
+        inputs.push(input).unwrap();
     }
-    let (_, stats) = build(Table::PodUsage, &mut inputs).unwrap();
+    let (_, stats) = build(inputs).unwrap();
     let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
     assert_eq!(stats["numRecords"], 60);
     assert_eq!(stats["minValues"]["seq"], 9);
@@ -191,8 +191,8 @@ fn a_value_that_must_be_there_and_is_not_is_told() {
     let mut columns = Table::PodUsage.columns().iter();
     let pod_id = columns.find(|column| column.name == "pod_id").unwrap().id;
     data.columns.retain(|column| column.id != pod_id);
-    let mut inputs = Inputs::default();
-    inputs.push(input);
-    let error = build(Table::PodUsage, &mut inputs).unwrap_err();
+    let mut inputs = Inputs::new(Table::PodUsage, 0);
+    inputs.push(input).unwrap();
+    let error = build(inputs).unwrap_err();
     assert_eq!(error.to_string(), "a row for pod_usage has no pod_id");
 }

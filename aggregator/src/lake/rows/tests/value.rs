@@ -99,7 +99,7 @@ fn values(column: &Column, input: &Input) -> Vec<Value> {
         (Rows::Gap(_), name) if name.starts_with("rows_") && !is_told => vec![Value::Long(0)],
         (Rows::Gap(_), name) => vec![value_told(name, input)],
         (Rows::Data(data), name) if is_told => vec![value_told(name, input); data.rows],
-        (Rows::Data(data), _) => match input.column(column.id) {
+        (Rows::Data(data), _) => match data.columns.iter().find(|sent| sent.id == column.id) {
             None => vec![Value::Absent; data.rows],
             Some(sent) => all_rows(sent, values_sent(column, sent)),
         },

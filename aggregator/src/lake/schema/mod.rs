@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::log::PARTITION_COLUMNS;
 
+#[cfg(test)]
+mod tests;
+
 /// Key of a column's sentence: Spark, Trino and Athena show what stands under it.
 const COMMENT: &str = "comment";
 
