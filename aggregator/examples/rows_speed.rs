@@ -127,7 +127,11 @@ fn commit_of(batches: &[Held], passes: usize) -> Result<Stages, Box<dyn Error>> 
     Ok(stages)
 }
 
-fn in_stages(batches: &[Held], settings: &WriteSettings, stages: &mut Stages) -> Result<(), Box<dyn Error>> {
+fn in_stages(
+    batches: &[Held],
+    settings: &WriteSettings,
+    stages: &mut Stages,
+) -> Result<(), Box<dyn Error>> {
     let mut inputs = Inputs::new(Table::PodUsage, batches.len() * PODS);
     // Few at a time, so that they are gathered while they are in the caches, as in a commit.
     for batches in batches.chunks(16) {
@@ -135,7 +139,10 @@ fn in_stages(batches: &[Held], settings: &WriteSettings, stages: &mut Stages) ->
         let decode = |batch: &Held| decode(&batch.frame, &settings.limits);
         let decoded: Vec<Batch> = batches.iter().map(decode).collect::<Result<_, _>>()?;
         let has_decoded = cpu()?;
-        for input in decoded.into_iter().filter_map(|batch| Input::of(batch, Table::PodUsage)) {
+        for input in decoded
+            .into_iter()
+            .filter_map(|batch| Input::of(batch, Table::PodUsage))
+        {
             inputs.push(input)?;
         }
         stages.decode += has_decoded - start;

@@ -57,7 +57,11 @@ impl Placed {
                 number
             }
         };
-        let has = |row: usize| present.as_ref().is_none_or(|present| present.get(row) == Some(&true));
+        let has = |row: usize| {
+            present
+                .as_ref()
+                .is_none_or(|present| present.get(row) == Some(&true))
+        };
         let rows = values.iter().enumerate();
         let numbers = rows.map(|(row, time)| if has(row) { number(*time) } else { ABSENT });
         Self::Texts(numbers.collect())
@@ -67,7 +71,9 @@ impl Placed {
     pub fn lacks_any(&self) -> bool {
         match self {
             Self::Longs(_, present) | Self::Doubles(_, present) | Self::Booleans(_, present) => {
-                present.as_ref().is_some_and(|present| present.contains(&false))
+                present
+                    .as_ref()
+                    .is_some_and(|present| present.contains(&false))
             }
             Self::Texts(numbers) => numbers.contains(&ABSENT),
             Self::Lists(spans, _) => spans.iter().any(Span::is_absent),

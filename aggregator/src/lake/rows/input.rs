@@ -49,7 +49,7 @@ impl Input {
     }
 
     /// How many rows it has.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match &self.rows {
             Rows::Data(data) => data.rows,
             Rows::Gap(_) => 1,
@@ -96,7 +96,7 @@ impl Inputs {
 
     /// Adds a batch. Those of one sender should come one after the other.
     pub fn push(&mut self, mut input: Input) -> Result<(), WriteError> {
-        let rows = input.len();
+        let rows = input.count();
         self.known.clear();
         self.pool.sender(input.header.epoch);
         let mut sent = input.take_columns().into_iter().peekable();
@@ -128,7 +128,7 @@ fn push_told(
     pool: &mut Pool,
     stored: &mut Stored,
 ) -> Result<(), WriteError> {
-    let rows = input.len();
+    let rows = input.count();
     match (told(column.name, input), column.kind) {
         (Some(Told::Absent), _) => stored.push_absent(rows),
         (Some(Told::Long(value)), Kind::Long) => stored.push_long(value, rows),
@@ -158,7 +158,11 @@ fn renumber(column: &Column, sent: &mut ColumnData, pool: &mut Pool, known: &mut
         };
         if *known == ABSENT {
             let text = texts.get(*number).unwrap_or_default();
-            *known = if is_own { pool.own(text) } else { pool.shared(text) };
+            *known = if is_own {
+                pool.own(text)
+            } else {
+                pool.shared(text)
+            };
         }
         *number = *known;
     }

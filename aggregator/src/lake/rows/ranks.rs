@@ -88,6 +88,9 @@ fn eight(key: &[u8], depth: usize) -> u64 {
         return u64::from_be_bytes(*eight);
     }
     let mut eight = [0; 8];
-    eight.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    eight
+        .iter_mut()
+        .zip(rest)
+        .for_each(|(to, from)| *to = *from);
     u64::from_be_bytes(eight)
 }

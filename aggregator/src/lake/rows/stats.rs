@@ -1,7 +1,7 @@
 //! Statistics of a file as the log of its table holds them, from those that its encoders kept.
 
 use parquet::file::{
-    metadata::{ColumnChunkMetaData, ParquetMetaData},
+    metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
     statistics::Statistics,
 };
 use protocol::{Column, Kind};
@@ -26,7 +26,7 @@ const COLUMNS: [&str; 10] = [
 /// `add.stats` of a file of one row group.
 pub fn stats(columns: &[Column], file: &ParquetMetaData) -> String {
     let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
-    let chunks = file.row_groups().iter().flat_map(|group| group.columns());
+    let chunks = file.row_groups().iter().flat_map(RowGroupMetaData::columns);
     for (column, chunk) in columns.iter().zip(chunks) {
         if !COLUMNS.contains(&column.name) {
             continue;

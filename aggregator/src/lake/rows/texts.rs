@@ -98,7 +98,11 @@ impl Texts {
         let Some(place) = self.places.get(number as usize) else {
             return "";
         };
-        let all = if place.len & IS_OWN == 0 { &self.shared } else { &self.own };
+        let all = if place.len & IS_OWN == 0 {
+            &self.shared
+        } else {
+            &self.own
+        };
         let start = place.start as usize;
         let end = start.saturating_add((place.len & !IS_OWN) as usize);
         all.get(start..end).unwrap_or_default()

@@ -101,7 +101,7 @@ impl Folder<'_> {
         })?;
         let input = Input::of(decoded, self.table);
         match input {
-            Some(input) if input.len() as u64 == rows(self.table, batch) => Ok(input),
+            Some(input) if input.count() as u64 == rows(self.table, batch) => Ok(input),
             _ => {
                 let (node, seq) = of_batch();
                 let table = self.table.name();

@@ -31,10 +31,10 @@ pub fn delta(columns: &[Column]) -> String {
     let of_file = columns.iter().map(|column| {
         let comment = json!({ COMMENT: column.doc });
         let kind = delta_type(column.kind);
-        delta_field(column.name, kind, column.is_nullable, comment)
+        delta_field(column.name, &kind, column.is_nullable, &comment)
     });
     let of_folder = PARTITION_COLUMNS.into_iter().zip(["string", "date"]);
-    let of_folder = of_folder.map(|(name, kind)| delta_field(name, json!(kind), true, json!({})));
+    let of_folder = of_folder.map(|(name, kind)| delta_field(name, &json!(kind), true, &json!({})));
     let fields: Vec<Value> = of_file.chain(of_folder).collect();
     json!({ "type": "struct", "fields": fields }).to_string()
 }
@@ -68,6 +68,6 @@ fn delta_type(kind: Kind) -> Value {
     }
 }
 
-fn delta_field(name: &str, kind: Value, is_nullable: bool, metadata: Value) -> Value {
+fn delta_field(name: &str, kind: &Value, is_nullable: bool, metadata: &Value) -> Value {
     json!({ "name": name, "type": kind, "nullable": is_nullable, "metadata": metadata })
 }

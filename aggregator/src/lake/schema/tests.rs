@@ -45,8 +45,18 @@ fn every_column_of_a_file_says_what_it_means() {
             assert!(!column.doc.is_empty(), "{} says nothing", column.name);
         }
         let folders = &fields[table.columns().len()..];
-        let folders: Vec<_> = folders.iter().map(|field| (&field["name"], &field["type"])).collect();
-        let expected = [("cluster", "string"), ("date", "date")].map(|(name, kind)| (Value::from(name), Value::from(kind)));
-        assert_eq!(folders, expected.iter().map(|(name, kind)| (name, kind)).collect::<Vec<_>>());
+        let folders: Vec<_> = folders
+            .iter()
+            .map(|field| (&field["name"], &field["type"]))
+            .collect();
+        let expected = [("cluster", "string"), ("date", "date")]
+            .map(|(name, kind)| (Value::from(name), Value::from(kind)));
+        assert_eq!(
+            folders,
+            expected
+                .iter()
+                .map(|(name, kind)| (name, kind))
+                .collect::<Vec<_>>()
+        );
     }
 }

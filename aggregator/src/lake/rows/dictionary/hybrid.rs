@@ -53,7 +53,10 @@ fn packed<'a>(values: &'a [u32], width: u32, out: &mut Vec<u8>) -> &'a [u32] {
             None if rest.is_empty() => break,
             None => {
                 let mut group = [0; GROUP];
-                group.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                group
+                    .iter_mut()
+                    .zip(rest)
+                    .for_each(|(to, from)| *to = *from);
                 pack(&group, width, out);
                 rest = &[];
             }

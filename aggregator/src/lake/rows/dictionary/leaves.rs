@@ -83,13 +83,7 @@ impl<'a> Leaves<'a> {
     }
 
     /// Puts rows into a page.
-    pub fn page(
-        &self,
-        rows: Range<usize>,
-        is_nullable: bool,
-        dictionary: &Ranks,
-        page: &mut Page,
-    ) {
+    pub fn page(&self, rows: Range<usize>, is_nullable: bool, dictionary: &Ranks, page: &mut Page) {
         page.reps.clear();
         page.defs.clear();
         page.values.clear();

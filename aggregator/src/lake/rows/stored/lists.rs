@@ -35,7 +35,11 @@ impl Span {
 
     /// How many items, 0 if there is no list.
     pub fn len(&self) -> usize {
-        if self.is_absent() { 0 } else { self.len as usize }
+        if self.is_absent() {
+            0
+        } else {
+            self.len as usize
+        }
     }
 
     /// No list at all.

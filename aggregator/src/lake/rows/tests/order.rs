@@ -5,7 +5,11 @@ use protocol::Table;
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use super::{
-    super::{Inputs, build, order, ranks::{self, Ranks}, texts::Pool},
+    super::{
+        Inputs, build, order,
+        ranks::{self, Ranks},
+        texts::Pool,
+    },
     random,
     value::{Value, read},
 };
@@ -17,7 +21,9 @@ fn rows_are_sorted_by_the_keys_of_their_table() {
         let mut inputs = Inputs::new(table, 0);
         for _ in 0..30 {
             let rows = if table == Table::Reconcile { 1 } else { 50 };
-            inputs.push(random::input(&mut rng, table, rows, 40)).unwrap();
+            inputs
+                .push(random::input(&mut rng, table, rows, 40))
+                .unwrap();
         }
         let (bytes, _) = build(inputs).unwrap();
         let place = |name: &&str| {
@@ -51,7 +57,11 @@ fn texts_are_ranked_as_they_compare() {
     texts.extend((0..40).map(|len| "ÿ".repeat(len)));
     let numbers: Vec<u32> = texts.iter().map(|text| pool.shared(text)).collect();
     let ranks = Ranks::new(&pool, ranks::distinct(&pool, &numbers));
-    let sorted: Vec<&str> = ranks.sorted.iter().map(|number| pool.get(*number)).collect();
+    let sorted: Vec<&str> = ranks
+        .sorted
+        .iter()
+        .map(|number| pool.get(*number))
+        .collect();
     texts.sort_unstable();
     texts.dedup();
     assert_eq!(sorted, texts);

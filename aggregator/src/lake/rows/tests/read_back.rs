@@ -18,7 +18,9 @@ fn sorted(rows: &[Row]) -> Vec<String> {
 fn check(table: Table, batches: Vec<Input>) {
     let expected = expected(table, &batches);
     let mut inputs = Inputs::new(table, 0);
-    batches.into_iter().for_each(|batch| inputs.push(batch).unwrap());
+    batches
+        .into_iter()
+        .for_each(|batch| inputs.push(batch).unwrap());
     assert_eq!(inputs.rows, expected.len());
     let (bytes, _) = build(inputs).unwrap();
     let found = read(&bytes);

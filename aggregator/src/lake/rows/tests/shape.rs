@@ -24,7 +24,9 @@ fn file(table: Table, seed: u64, strangeness: usize) -> (Bytes, String) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut inputs = Inputs::new(table, 0);
     for _ in 0..5 {
-        inputs.push(random::input(&mut rng, table, 300, strangeness)).unwrap();
+        inputs
+            .push(random::input(&mut rng, table, 300, strangeness))
+            .unwrap();
     }
     build(inputs).unwrap()
 }
@@ -111,7 +113,9 @@ fn every_page_of_texts_tells_its_own_least_and_greatest() {
     let mut rng = StdRng::seed_from_u64(3);
     let mut inputs = Inputs::new(Table::PodNetwork, 0);
     for _ in 0..5 {
-        inputs.push(random::input(&mut rng, Table::PodNetwork, 11_000, 200)).unwrap();
+        inputs
+            .push(random::input(&mut rng, Table::PodNetwork, 11_000, 200))
+            .unwrap();
     }
     let (bytes, _) = build(inputs).unwrap();
     let metadata = metadata(bytes.clone());
