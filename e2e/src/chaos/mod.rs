@@ -16,6 +16,8 @@ pub mod run;
 pub mod store;
 #[cfg(test)]
 mod symbols;
+#[cfg(test)]
+mod tests;
 pub mod trace;
 mod truth;
 pub mod world;

@@ -39,6 +39,11 @@ impl World {
     pub fn new(seed: u64, is_told: bool) -> Arc<Self> {
         let mut random = Random::new(seed);
         let profile = Profile::draw(&mut random);
+        Self::with_profile(random, profile, is_told)
+    }
+
+    /// A world that is as wild as `profile` says.
+    pub fn with_profile(random: Random, profile: Profile, is_told: bool) -> Arc<Self> {
         let world = Self {
             profile,
             random: Mutex::new(random),

@@ -7,6 +7,8 @@ mod chain;
 pub mod delta;
 mod end;
 mod marks;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 
 pub mod bucket;
 mod fate;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
