@@ -106,7 +106,7 @@ impl Place {
 
     fn settings(&self, fate: &Arc<Fate>) -> Settings {
         let profile = &self.world.profile;
-        let seed = self.world.draw(super::random::Random::next);
+        let seed = self.world.draw(super::random::Random::draw);
         let encode: Arc<dyn Encode> = match profile.is_parquet {
             true => Arc::new(WriteSettings::default()),
             false => Arc::new(Lines),
@@ -118,7 +118,7 @@ impl Place {
                 if world.chance(world.profile.store.deadly) {
                     world.note(format_args!("an aggregator dies {point:?}"));
                     fate.end();
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             });
             step
@@ -150,7 +150,7 @@ impl Place {
         if let Some(taken) = taken {
             let taken = taken.map(|ack| Bytes::from(protocol::encode_ack(&ack)));
             // The sender may not wait any more.
-            let _ = answer.send(taken).is_ok();
+            drop(answer.send(taken));
         }
     }
 

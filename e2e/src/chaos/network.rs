@@ -234,7 +234,7 @@ impl Network {
             let (answer, _answered) = oneshot::channel();
             if let Some(door) = door {
                 // Nobody may be behind that door any more.
-                let _ = door.send(Request { node, body, answer }).is_ok();
+                drop(door.send(Request { node, body, answer }));
             }
         });
     }

@@ -42,7 +42,7 @@ pub fn fill(out: &mut [u8]) -> bool {
         let mut random = random.try_borrow_mut().ok()?;
         let random = random.as_mut()?;
         for chunk in out.chunks_mut(8) {
-            chunk.copy_from_slice(&random.next().to_le_bytes()[..chunk.len()]);
+            chunk.copy_from_slice(&random.draw().to_le_bytes()[..chunk.len()]);
         }
         Some(())
     });

@@ -4,7 +4,7 @@
 use super::random::Random;
 
 /// Chances, each in 10,000.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Store {
     /// A request is refused before it did anything: 500, 503, 409.
     pub refuse: u32,

@@ -14,11 +14,11 @@ impl Random {
 
     /// Numbers of their own for a part of the world: what one part draws does not move the others.
     pub fn part(&mut self) -> Self {
-        Self { state: self.next() }
+        Self { state: self.draw() }
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +28,7 @@ impl Random {
 
     /// From 0 to below `end`; 0 where `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        let wide = u128::from(self.next()) * u128::from(end);
+        let wide = u128::from(self.draw()) * u128::from(end);
         u64::try_from(wide >> 64).unwrap_or(0)
     }
 
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_numbers_for_ever() {
         let mut random = Random::new(1_234_567);
-        let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
+        let drawn: Vec<u64> = (0..3).map(|_| random.draw()).collect();
         assert_eq!(
             drawn,
             [

@@ -10,10 +10,20 @@ const SEEDS: &str = include_str!("seeds.txt");
 fn all(seeds: &[u64]) -> Vec<Outcome> {
     let half = seeds.len().div_ceil(2).max(1);
     thread::scope(|scope| {
-        let run_all = |seeds: &[u64]| seeds.iter().map(|seed| run(*seed, false)).collect::<Vec<_>>();
-        let halves = seeds.chunks(half).map(|seeds| scope.spawn(move || run_all(seeds)));
+        let run_all = |seeds: &[u64]| {
+            seeds
+                .iter()
+                .map(|seed| run(*seed, false))
+                .collect::<Vec<_>>()
+        };
+        let halves = seeds
+            .chunks(half)
+            .map(|seeds| scope.spawn(move || run_all(seeds)));
         let halves: Vec<_> = halves.collect();
-        halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
+        halves
+            .into_iter()
+            .flat_map(|half| half.join().unwrap())
+            .collect()
     })
 }
 

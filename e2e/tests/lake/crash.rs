@@ -35,7 +35,9 @@ async fn die(place: &Place, point: CrashPoint, batches: &[Held]) -> Result<()> {
             return Box::pin(std::future::ready(()));
         }
         let reached = reached.lock().ok().and_then(|mut reached| reached.take());
-        drop(reached.map(|reached| reached.send(())));
+        if let Some(reached) = reached {
+            reached.send(()).unwrap_or_default();
+        }
         Box::pin(std::future::pending())
     });
     let lake = lake(place, settings).await?;

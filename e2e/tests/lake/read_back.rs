@@ -80,7 +80,7 @@ async fn transactions(table: &DeltaTable, version: Option<u64>) -> Result<()> {
 fn schema(table: &DeltaTable, of: Table) -> Result<()> {
     let state = table.snapshot()?;
     let partitions = state.metadata().partition_columns();
-    ensure!(partitions == &["cluster", "date"], "{partitions:?}");
+    ensure!(*partitions == ["cluster", "date"], "{partitions:?}");
     let schema = state.schema();
     let names: Vec<&str> = schema.fields().map(|field| field.name().as_str()).collect();
     let mut expected: Vec<&str> = of

@@ -56,7 +56,12 @@ impl Scene {
     }
 
     fn put(&self, path: &str, bytes: impl Into<Bytes>) {
-        let put = self.bucket.put(&Path::from(path), bytes.into(), &PutMode::Create, Duration::ZERO);
+        let put = self.bucket.put(
+            &Path::from(path),
+            bytes.into(),
+            &PutMode::Create,
+            Duration::ZERO,
+        );
         put.unwrap();
     }
 
@@ -74,7 +79,10 @@ impl Scene {
         let line = line.to_string();
         self.put(&format!("p/{name}/{version}.parquet"), line.clone());
         let number = version + 1;
-        self.put(&format!("p/{name}/_podledger/wm/{number:020}"), mark_object(mark));
+        self.put(
+            &format!("p/{name}/_podledger/wm/{number:020}"),
+            mark_object(mark),
+        );
         let entry = format!(
             "{}\n{}",
             json!({ "add": { "path": format!("{version}.parquet"), "size": line.len() } }),
@@ -89,7 +97,10 @@ impl Scene {
     }
 
     fn ledger(&mut self, seq: u64) {
-        self.commit((Table::Reconcile, seq, 1, json!({ "rows_pod_usage": 1 })), seq);
+        self.commit(
+            (Table::Reconcile, seq, 1, json!({ "rows_pod_usage": 1 })),
+            seq,
+        );
     }
 
     fn judge(&self) -> (Verdict, String) {
@@ -101,7 +112,10 @@ impl Scene {
     fn assert_found(&self, lost: u64, duplicated: u64, problem: &str) {
         let (verdict, problems) = self.judge();
         assert_eq!(verdict, Verdict { lost, duplicated }, "{problems}");
-        assert!(problems.contains(problem), "{problems:?} is not about {problem}");
+        assert!(
+            problems.contains(problem),
+            "{problems:?} is not about {problem}"
+        );
     }
 }
 
@@ -148,14 +162,21 @@ async fn a_hole_in_the_ledger_is_found() {
     let mut scene = Scene::of(3);
     scene.whole(1);
     scene.whole(3);
-    scene.assert_found(3, 0, "I3: node-0 01010101010101010101010101010101 3 is in the ledger, 2 is not");
+    scene.assert_found(
+        3,
+        0,
+        "I3: node-0 01010101010101010101010101010101 3 is in the ledger, 2 is not",
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn units_in_two_batches_are_found() {
     let mut scene = Scene::of(2);
     scene.truth.with(0, |node| {
-        let second = Name { epoch: EPOCH, seq: 2 };
+        let second = Name {
+            epoch: EPOCH,
+            seq: 2,
+        };
         node.kept.get_mut(&second).unwrap().units = (5, 15);
     });
     scene.whole(1);
@@ -192,13 +213,27 @@ async fn a_file_that_is_gone_is_found() {
     assert!(!scene.world.is_broken());
     scene.bucket.delete(&Path::from("p/pod_usage/0.parquet"));
     judge.look();
-    assert!(scene.world.problems().join("").contains("I6: 0.parquet of pod_usage is gone"));
+    assert!(
+        scene
+            .world
+            .problems()
+            .join("")
+            .contains("I6: 0.parquet of pod_usage is gone")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_explains_missing_rows() {
     let mut scene = Scene::of(2);
-    scene.commit((Table::Reconcile, 1, 1, json!({ "batch_kind": "gap", "units": 0 })), 1);
+    scene.commit(
+        (
+            Table::Reconcile,
+            1,
+            1,
+            json!({ "batch_kind": "gap", "units": 0 }),
+        ),
+        1,
+    );
     scene.whole(2);
     let (verdict, problems) = scene.judge();
     assert_eq!((verdict, problems.as_str()), (Verdict::default(), ""));
@@ -216,12 +251,21 @@ async fn a_lost_spool_must_be_told() {
             rows: Counts::default(),
             is_gap: false,
         };
-        node.keep(Name { epoch: next, seq: 1 }, content);
+        node.keep(
+            Name {
+                epoch: next,
+                seq: 1,
+            },
+            content,
+        );
     });
     let previous = json!({
         "epoch": Epoch([2; 16]).to_string(), "prev_epoch": EPOCH.to_string(), "prev_last": 1,
     });
     scene.commit((Table::Reconcile, 1, 1, previous), 1);
     let (_, problems) = scene.judge();
-    assert!(problems.contains("as the epoch before, not None"), "{problems}");
+    assert!(
+        problems.contains("as the epoch before, not None"),
+        "{problems}"
+    );
 }

@@ -79,7 +79,7 @@ impl Keeper {
         let mut bytes = [0; 16];
         self.node.world.draw(|random| {
             for part in bytes.chunks_mut(8) {
-                part.copy_from_slice(&random.next().to_le_bytes());
+                part.copy_from_slice(&random.draw().to_le_bytes());
             }
         });
         let epoch = Epoch(bytes);
@@ -185,9 +185,7 @@ impl Keeper {
                 match error {
                     SpoolError::Lost { .. } => self.lost(),
                     SpoolError::Order { next, .. } if self.have_landed(next) => {
-                        if !self.waiting.is_empty() {
-                            self.keep();
-                        }
+                        self.keep_the_rest();
                     }
                     SpoolError::Order { .. } => {
                         let name = &self.node.name;
@@ -198,6 +196,12 @@ impl Keeper {
                     _ => {}
                 }
             }
+        }
+    }
+
+    fn keep_the_rest(&mut self) {
+        if !self.waiting.is_empty() {
+            self.keep();
         }
     }
 

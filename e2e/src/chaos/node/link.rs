@@ -29,7 +29,7 @@ pub struct Link {
 impl Link {
     /// To any aggregator.
     pub fn new(node: &Rc<Node>, spool: &Rc<RefCell<Spool>>) -> Self {
-        let seed = node.world.draw(crate::chaos::random::Random::next);
+        let seed = node.world.draw(crate::chaos::random::Random::draw);
         let mut link = Self {
             node: Rc::clone(node),
             spool: Rc::clone(spool),

@@ -53,7 +53,7 @@ impl Node {
             world: Arc::clone(world),
             truth: Arc::clone(truth),
             network: Arc::clone(network),
-            disk: Disk::new(world.draw(Random::next)),
+            disk: Disk::new(world.draw(Random::draw)),
             life: Mutex::default(),
         }
     }

@@ -109,6 +109,10 @@ impl Store {
         result
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is asked for, what becomes of it, and who waits"
+    )]
     async fn carry<T>(
         &self,
         fate: Fate,

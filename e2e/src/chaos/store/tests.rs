@@ -62,8 +62,16 @@ async fn a_store_that_works_does_what_s3_does() {
     assert!(matches!(second, Error::AlreadyExists { .. }), "{second}");
     let read = scene.store.get(&scene.path).await.unwrap();
     assert_eq!(read.bytes().await.unwrap(), "text");
-    scene.store.put(&Path::from("a/c/d"), "more".into()).await.unwrap();
-    let listed = scene.store.list_with_delimiter(Some(&Path::from("a"))).await.unwrap();
+    scene
+        .store
+        .put(&Path::from("a/c/d"), "more".into())
+        .await
+        .unwrap();
+    let listed = scene
+        .store
+        .list_with_delimiter(Some(&Path::from("a")))
+        .await
+        .unwrap();
     assert_eq!(listed.common_prefixes, [Path::from("a/c")]);
     assert_eq!(listed.objects.len(), 1);
     scene.store.delete(&scene.path).await.unwrap();
