@@ -86,7 +86,6 @@ pub(super) struct Client {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
     pub(super) took: Duration,
-    pub(super) bytes: usize,
 }
 
 impl Client {
@@ -175,7 +174,6 @@ impl Client {
         );
         Ok(Sent {
             took: began.elapsed(),
-            bytes,
         })
     }
 }
