@@ -101,6 +101,32 @@ impl Node {
         self.may_be_stateless = false;
     }
 
+    /// A try that seemed to fail was done: the newest one of so many batches, as no other came after it.
+    pub fn land(&mut self, batches: usize) {
+        let tried = std::mem::take(&mut self.perhaps);
+        let done = tried.into_iter().rfind(|tried| tried.len() == batches);
+        for (name, content) in done.into_iter().flatten() {
+            self.keep(name, content);
+        }
+    }
+
+    /// A gap that tells of a lost spool.
+    pub fn keep_gap(&mut self, name: Name) {
+        let content = Content {
+            units: (0, 0),
+            rows: Counts::default(),
+            is_gap: true,
+        };
+        self.kept.insert(name, content);
+        self.waiting.insert(name, content.units);
+    }
+
+    /// Whether a try to keep it failed, which may have been done all the same.
+    pub fn may_have(&self, name: &Name) -> bool {
+        let mut tried = self.perhaps.iter().flatten();
+        tried.any(|(tried, _)| tried == name)
+    }
+
     /// The spool and all that waited in it are gone.
     pub fn lose(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);

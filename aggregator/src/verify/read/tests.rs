@@ -145,16 +145,18 @@ impl Tables {
         let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
         writer.write(rows).unwrap();
         writer.close().unwrap();
-        let mut live = self.live.lock().unwrap();
-        let files = live.entry(table).or_default();
-        let path = Path::from(format!("{}/{}", table.name(), files.len()));
-        files.push(LiveFile {
-            path: path.clone(),
-            size: bytes.len() as u64,
-            rows: Some(rows.num_rows() as u64),
-            modified: Timestamp::default(),
-        });
-        drop(live);
+        let path = {
+            let mut live = self.live.lock().unwrap();
+            let files = live.entry(table).or_default();
+            let path = Path::from(format!("{}/{}", table.name(), files.len()));
+            files.push(LiveFile {
+                path: path.clone(),
+                size: bytes.len() as u64,
+                rows: Some(rows.num_rows() as u64),
+                modified: Timestamp::default(),
+            });
+            path
+        };
         self.store
             .put(&path, PutPayload::from(bytes))
             .await

@@ -84,14 +84,26 @@ impl Judge {
         &self.tables[Table::Reconcile as usize]
     }
 
-    /// What was in a batch; none if there never was such a batch.
-    fn content(&self, key: &Key) -> Option<Content> {
+    /// Its number among the nodes, and its name.
+    fn known(&self, key: &Key) -> Option<(usize, Name)> {
         let epoch: Epoch = key.epoch.parse().ok()?;
         let name = Name {
             epoch,
             seq: key.seq,
         };
         let node = (0..self.truth.nodes()).find(|node| Truth::name(*node) == key.node)?;
+        Some((node, name))
+    }
+
+    /// Whether a try to keep it failed, which may have been done all the same.
+    fn is_possible(&self, key: &Key) -> bool {
+        let known = self.known(key);
+        known.is_some_and(|(node, name)| self.truth.with(node, |node| node.may_have(&name)))
+    }
+
+    /// What was in a batch; none if there never was such a batch.
+    fn content(&self, key: &Key) -> Option<Content> {
+        let (node, name) = self.known(key)?;
         self.truth.with(node, |node| {
             node.kept
                 .get(&name)

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use agent::spool::{Beginning, Entry, Spool, SpoolError};
 use bytes::Bytes;
-use protocol::{Counts, Epoch, Gap, GapReason, Header, Previous, Timestamp};
+use protocol::{Epoch, Gap, GapReason, Header, Previous, Timestamp};
 
 use super::{Node, window::Window};
 use crate::chaos::{
@@ -93,19 +93,20 @@ impl Keeper {
             "begins {epoch} at {next_seq}, after {previous:?}"
         ));
         self.node.known(|node| {
+            if let Some(Previous { epoch, .. }) = previous
+                && !node.epochs.contains(&epoch)
+            {
+                // A start that died in the middle: all that it kept is the gap of a lost spool.
+                node.lose();
+                node.epochs.push(epoch);
+                node.keep_gap(Name { epoch, seq: 1 });
+            }
             if next_seq > 1 {
                 node.lose();
             }
             node.epochs.push(epoch);
             if next_seq > 1 {
-                let name = Name { epoch, seq: 1 };
-                let content = Content {
-                    units: (0, 0),
-                    rows: Counts::default(),
-                    is_gap: true,
-                };
-                node.kept.insert(name, content);
-                node.waiting.insert(name, content.units);
+                node.keep_gap(Name { epoch, seq: 1 });
             }
         });
         Ok(())
@@ -210,14 +211,7 @@ impl Keeper {
         let landed = usize::try_from(next.saturating_sub(self.next_seq)).unwrap_or(usize::MAX);
         let have = landed > 0 && landed <= self.waiting.len();
         if have {
-            let contents = self.contents();
-            self.node.known(|node| {
-                node.perhaps.clear();
-                contents
-                    .into_iter()
-                    .take(landed)
-                    .for_each(|(name, content)| node.keep(name, content));
-            });
+            self.node.known(|node| node.land(landed));
             self.waiting.drain(..landed);
             self.next_seq = next;
         }

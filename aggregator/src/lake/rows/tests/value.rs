@@ -82,7 +82,7 @@ pub fn expected(table: Table, inputs: &[Input]) -> Vec<Row> {
 }
 
 fn rows_in(table: Table, input: &Input) -> Vec<Row> {
-    let mut rows = vec![Row::new(); input.len()];
+    let mut rows = vec![Row::new(); input.count()];
     for column in table.columns() {
         let values = values(column, input);
         assert_eq!(values.len(), rows.len());
