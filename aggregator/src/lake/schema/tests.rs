@@ -12,11 +12,21 @@ fn lines(schema: &str) -> String {
     assert_eq!(schema["type"], "struct");
     let fields = schema["fields"].as_array().unwrap().iter();
     let line = |field: &Value| {
-        let mut field = field.clone();
-        field["metadata"] = Value::Null;
-        format!("{field}\n")
+        let kind = match &field["type"] {
+            Value::String(kind) => kind.clone(),
+            list => format!("{} of {}", text(&list["type"]), text(&list["elementType"])),
+        };
+        let absent = match field["nullable"] == true {
+            true => ", may be absent",
+            false => "",
+        };
+        format!("{}: {kind}{absent}\n", text(&field["name"]))
     };
     fields.map(line).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
 }
 
 #[test]
