@@ -17,6 +17,9 @@ use super::place::{Bytes, Place};
 /// Lost spools that are kept for those who want to look into them.
 const LOST: usize = 3;
 
+/// Bytes of the reserve: taking out all of a spool of some hundred megabytes writes less at once.
+const RESERVE: usize = 1 << 20;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -126,6 +129,24 @@ impl Place for Files {
         fs::rename(self.named(".new"), &self.file)?;
         File::open(self.directory())?.sync_all()?;
         Ok(aside)
+    }
+
+    fn reserve(&mut self, hold: bool) -> io::Result<()> {
+        let path = self.named(".reserve");
+        if !hold {
+            return fs::remove_file(path);
+        }
+        if fs::metadata(&path).is_ok_and(|there| there.len() == RESERVE as u64) {
+            return Ok(());
+        }
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(&path)?;
+        // Not a hole: only what is written takes room.
+        let part = [0; 4_096];
+        (0..RESERVE / part.len())
+            .try_for_each(|at| file.write_all_at(&part, (at * part.len()) as u64))
+            .inspect_err(|_| drop(fs::remove_file(&path)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keeping: everything that changes a spool is one transaction.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use protocol::{Counts, Epoch, GapReason, Header, Previous};
 
@@ -9,6 +11,10 @@ use super::{
     index::Item,
     rows::{self, Rows},
 };
+
+/// Batches that one transaction takes out besides what else it does: all that waited for hours would
+/// hold up a window for too long.
+pub(super) const DELETIONS: usize = 200;
 
 /// One transaction.
 #[derive(Debug, Default)]
@@ -75,10 +81,11 @@ impl Placed {
 
 impl Change<'_> {
     fn write(&self, rows: &mut Rows<'_>, spool: &Before) -> Result<(), redb::Error> {
-        for (ordinal, seq) in &spool.deleted {
-            rows::remove(rows, rows::head(*ordinal, 0), rows::head(*ordinal, *seq))?;
-            rows::remove(rows, rows::frame(*ordinal, 0), rows::frame(*ordinal, *seq))?;
+        let mut left = spool.deletions;
+        for deleted in &spool.deleted {
+            left = left.saturating_sub(rows::remove_batches(rows, *deleted, left)?);
         }
+        spool.left.set(left);
         for gap in &self.gaps {
             gap.put(rows)?;
         }
@@ -113,7 +120,12 @@ impl Change<'_> {
 /// What a transaction has to know of the spool.
 struct Before {
     deleted: Vec<(u64, u64)>,
+    /// Batches that it takes out at most.
+    deletions: usize,
+    /// How many more it would have taken out: none if some may still be there.
+    left: Cell<usize>,
     last: Option<Last>,
+    /// Epochs of which something is in the file.
     ordinals: Vec<u64>,
 }
 
@@ -229,7 +241,7 @@ impl Spool {
 
     /// One transaction. Afterwards the index is what the file is, whatever happened.
     pub(super) fn change(&mut self, change: &Change<'_>) -> Result<(), SpoolError> {
-        let before = self.before();
+        let before = self.before(DELETIONS);
         let Some(file) = &mut self.file else {
             return Err(SpoolError::Write("it is not open".to_owned()));
         };
@@ -237,18 +249,19 @@ impl Spool {
         match file.change(|rows| change.write(rows, &before)) {
             Ok(()) => {
                 self.changed(change);
+                self.swept(&before);
+                self.reserve(true);
                 Ok(())
             }
             Err(Fault::Write(reason)) => {
                 self.failed_writes += 1;
                 self.reopen()?;
                 // The error may have come after all was done.
-                let done = self.file.as_ref().is_some_and(|file| file.count() == count);
-                if done {
-                    Ok(())
-                } else {
-                    Err(SpoolError::Write(reason))
+                if self.file.as_ref().is_some_and(|file| file.count() == count) {
+                    return Ok(());
                 }
+                self.make_room_on_disk();
+                Err(SpoolError::Write(reason))
             }
             Err(Fault::Unusable(reason)) => {
                 self.unusable = Some(reason);
@@ -258,26 +271,58 @@ impl Spool {
         }
     }
 
-    /// Takes what is deleted out of the file, without a word if that fails.
-    pub(super) fn sweep(&mut self) {
-        let before = self.before();
-        if let Some(file) = &mut self.file
-            && let Err(fault) = file.change(|rows| Change::default().write(rows, &before))
+    /// On a full disk, what is deleted goes out of the file with the help of the reserve, so that the
+    /// next try finds room in the file.
+    fn make_room_on_disk(&mut self) {
+        if self.deleted.is_empty() {
+            return;
+        }
+        self.reserve(false);
+        // Few at once, because the pages on the way to them are written anew; and the database can use
+        // again what it has freed after one more transaction.
+        if self.sweep(16).and_then(|()| self.take_out(1)).is_err()
+            && let Err(error) = self.reopen()
         {
-            log::debug!("what is committed stays in the spool and is sent again: {fault:?}");
+            log::debug!("the spool stays closed until the next try: {error}");
         }
     }
 
-    fn before(&self) -> Before {
+    /// Takes all that is deleted out of the file, in transactions of so many batches.
+    pub(super) fn sweep(&mut self, at_once: usize) -> Result<(), Fault> {
+        while self.file.is_some() && !self.deleted.is_empty() {
+            self.take_out(at_once)?;
+        }
+        Ok(())
+    }
+
+    fn take_out(&mut self, most: usize) -> Result<(), Fault> {
+        let before = self.before(most);
+        if let Some(file) = &mut self.file {
+            file.change(|rows| Change::default().write(rows, &before))?;
+            self.swept(&before);
+        }
+        Ok(())
+    }
+
+    fn before(&self, deletions: usize) -> Before {
+        let runs = self.index.runs().iter().map(|run| run.ordinal);
+        let deleted = self.deleted.iter().map(|(ordinal, _)| *ordinal);
         Before {
             deleted: self.deleted.clone(),
+            deletions,
+            left: Cell::new(deletions),
             last: self.last,
-            ordinals: self.index.runs().iter().map(|run| run.ordinal).collect(),
+            ordinals: runs.chain(deleted).collect(),
+        }
+    }
+
+    fn swept(&mut self, before: &Before) {
+        if before.left.get() > 0 {
+            self.deleted.clear();
         }
     }
 
     fn changed(&mut self, change: &Change<'_>) {
-        self.deleted.clear();
         for gap in &change.gaps {
             self.index
                 .replace(gap.ordinal, gap.seq, Item::from(&gap.head));

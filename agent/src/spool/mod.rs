@@ -119,8 +119,10 @@ pub struct Spool {
     /// Id of the ledger table that was seen first.
     table_id: Option<String>,
     index: Index,
-    /// Deleted by ordinal up to a seq, but still in the file: the next transaction takes them out.
+    /// Deleted by ordinal up to a seq, but still in the file: the next transactions take them out.
     deleted: Vec<(u64, u64)>,
+    /// The place holds its reserve.
+    reserved: bool,
     gaps: Gaps,
     lost_spools: u64,
     failed_writes: u64,
@@ -164,8 +166,11 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         // An orderly end: what is committed is not sent again after the start.
-        if !self.deleted.is_empty() && self.unusable.is_none() {
-            self.sweep();
+        if !self.deleted.is_empty()
+            && self.unusable.is_none()
+            && let Err(fault) = self.sweep(keep::DELETIONS)
+        {
+            log::debug!("what is committed stays in the spool and is sent again: {fault:?}");
         }
     }
 }

@@ -32,11 +32,13 @@ impl Spool {
             table_id: None,
             index: Index::default(),
             deleted: Vec::new(),
+            reserved: false,
             gaps: Gaps::default(),
             lost_spools: 0,
             failed_writes: 0,
         };
         let found = spool.find()?;
+        spool.reserve(true);
         Ok((spool, found))
     }
 
@@ -144,6 +146,16 @@ impl Spool {
         let lost = Lost { aside, reason };
         self.lost = Some(lost.clone());
         Ok(lost)
+    }
+
+    /// Holds the place's reserve, or gives it back. Neither is worth an error: it may help later.
+    pub(super) fn reserve(&mut self, hold: bool) {
+        if self.reserved != hold {
+            match self.place.reserve(hold) {
+                Ok(()) => self.reserved = hold,
+                Err(error) => log::debug!("the spool's reserve stays as it is: {error}"),
+            }
+        }
     }
 
     fn make(&mut self, lost: Option<&str>) -> Result<File, SpoolError> {

@@ -19,4 +19,11 @@ pub trait Place: fmt::Debug + Send {
     /// The fresh one, whose bytes were synced, is in use from here on, even after a loss of power;
     /// before that the old one is. Tells where the old one lies now, if there was one.
     fn install(&mut self) -> io::Result<Option<PathBuf>>;
+
+    /// Holds some room on the disk, or gives it back, so that what is deleted can be taken out of the
+    /// spool of a full one. A place that is never full needs none.
+    fn reserve(&mut self, hold: bool) -> io::Result<()> {
+        let _ = hold;
+        Ok(())
+    }
 }

@@ -68,14 +68,49 @@ pub(super) fn put(rows: &mut Rows<'_>, name: Name, value: &[u8]) -> Result<(), r
         rows.insert(name.part(0), value)?;
         next = 1;
     }
-    rows.retain_in(name.part(next)..=name.part(u32::MAX), |_, _| false)?;
-    Ok(())
+    remove_keys(rows, name.part(next), name.part(u32::MAX))
 }
 
 /// Removes all names from one to another of the same kind.
 pub(super) fn remove(rows: &mut Rows<'_>, from: Name, to: Name) -> Result<(), redb::Error> {
-    rows.retain_in(from.part(0)..=to.part(u32::MAX), |_, _| false)?;
-    Ok(())
+    remove_keys(rows, from.part(0), to.part(u32::MAX))
+}
+
+/// One by one: the database's own way to remove a range writes every page on the way anew for each.
+fn remove_keys(rows: &mut Rows<'_>, from: Key, to: Key) -> Result<(), redb::Error> {
+    /// Keys that are held in memory at once.
+    const AT_ONCE: usize = 1_000;
+    loop {
+        let range = rows.range(from..=to)?.take(AT_ONCE);
+        let keys = range.map(|row| Ok(row?.0.value()));
+        let keys = keys.collect::<Result<Vec<_>, redb::StorageError>>()?;
+        for key in &keys {
+            rows.remove(key)?;
+        }
+        if keys.len() < AT_ONCE {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes an epoch's batches up to a seq, the lowest and no more than `most` of them. Tells how many
+/// there were.
+pub(super) fn remove_batches(
+    rows: &mut Rows<'_>,
+    (ordinal, seq): (u64, u64),
+    most: usize,
+) -> Result<usize, redb::Error> {
+    let heads = head(ordinal, 0).part(0)..=head(ordinal, seq).part(u32::MAX);
+    let lowest = rows
+        .range(heads)?
+        .take(most)
+        .map(|row| Ok(row?.0.value().2));
+    let lowest = lowest.collect::<Result<Vec<_>, redb::StorageError>>()?;
+    if let Some(last) = lowest.last() {
+        remove(rows, head(ordinal, 0), head(ordinal, *last))?;
+        remove(rows, frame(ordinal, 0), frame(ordinal, *last))?;
+    }
+    Ok(lowest.len())
 }
 
 /// Removes the epochs whose ordinal is not to stay.

@@ -112,6 +112,15 @@ impl Sealed {
             .inspect_err(|error| self.faults.write(error))
     }
 
+    /// Cuts off what the database no longer sees.
+    fn cut(&self, len: u64) -> io::Result<()> {
+        let wanted = sealed_len(len);
+        if self.bytes.len()? > wanted {
+            self.bytes.set_len(wanted)?;
+        }
+        Ok(())
+    }
+
     fn write_head(&self, state: &mut State) -> io::Result<()> {
         // A head must never be on disk before the length that it names: they are not ordered.
         if std::mem::take(&mut state.grown) {
@@ -186,10 +195,14 @@ impl StorageBackend for Sealed {
         if state.written {
             state.safe = 1 - state.safe;
             state.written = false;
-            self.put(SLOTS[1 - state.safe], &state.head.encode())?;
-            let wanted = sealed_len(state.head.len);
-            if self.bytes.len()? > wanted {
-                self.resize(wanted)?;
+            // All is on disk: what follows may fail, and is done with the next commit.
+            let second = self
+                .bytes
+                .write(SLOTS[1 - state.safe], &state.head.encode());
+            if let Err(error) = second.and_then(|()| self.cut(state.head.len)) {
+                log::debug!(
+                    "the spool's end, or the second copy of its head, is not written: {error}"
+                );
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod damage;
+mod killed;
 mod memory;
 mod order;
 mod places;

@@ -155,3 +155,24 @@ fn what_is_committed_makes_room_in_the_file() {
     let bytes = fs::metadata(scratch.file()).unwrap().len();
     assert!(bytes < 1 << 20, "{bytes} bytes for two batches of 20 kB");
 }
+
+#[test]
+fn many_deletions_at_once_are_spread_and_none_comes_back() {
+    let scratch = Scratch::new();
+    let (mut spool, _) = scratch.open();
+    let entries: Vec<_> = (1..=900).map(|seq| entry(1, seq, 6_000)).collect();
+    spool.keep(&entries, None).unwrap();
+    let full = fs::metadata(scratch.file()).unwrap().len();
+    spool.committed(epoch(1), 900).unwrap();
+    keep(&mut spool, 2, 1..=1, 100);
+    assert_eq!(spool.waiting().len(), 1);
+    keep(&mut spool, 3, 1..=19, 100);
+    let emptied = fs::metadata(scratch.file()).unwrap().len();
+    assert!(emptied < full, "{emptied} bytes, after {full}");
+    drop(spool);
+    let closed = fs::metadata(scratch.file()).unwrap().len();
+    assert!(closed < 1 << 20, "{closed} bytes for twenty small batches");
+    let (spool, _) = scratch.open();
+    let names: Vec<_> = all(&spool).iter().map(|(epoch, ..)| epoch.0[0]).collect();
+    assert_eq!(names, [&[2][..], &[3; 19]].concat());
+}

@@ -64,7 +64,8 @@ fn three_lost_ones_are_kept_and_the_newest_is_named() {
             "spool.redb",
             "spool.redb.lost-3",
             "spool.redb.lost-4",
-            "spool.redb.lost-5"
+            "spool.redb.lost-5",
+            "spool.redb.reserve"
         ]
     );
 }
