@@ -2,7 +2,6 @@
 
 mod bounds;
 mod damage;
-mod killed;
 mod memory;
 mod order;
 mod places;
