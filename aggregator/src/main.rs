@@ -22,13 +22,17 @@ use tokio::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match &arguments.command {
-        Command::Serve(options) => serve(options).map(|()| ExitCode::SUCCESS),
-        Command::Verify(options) => verify(options),
+    let (done, failure) = match &arguments.command {
+        Command::Serve(options) => (
+            serve(options).map(|()| ExitCode::SUCCESS),
+            ExitCode::FAILURE,
+        ),
+        // 1 would say that the tables are wrong.
+        Command::Verify(options) => (verify(options), verify::UNREADABLE.into()),
     };
     done.unwrap_or_else(|error| {
         last_word(&error);
-        ExitCode::FAILURE
+        failure
     })
 }
 

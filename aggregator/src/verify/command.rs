@@ -22,7 +22,7 @@ const PROVED: u8 = 0;
 /// They are not: the report names the rows.
 const REFUTED: u8 = 1;
 /// They could not be read, so that nothing is known.
-const UNREADABLE: u8 = 2;
+pub const UNREADABLE: u8 = 2;
 
 /// Between two lines that say how far it is.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ mod read;
 mod report;
 mod tables;
 
-pub use command::{Arguments, run};
+pub use command::{Arguments, UNREADABLE, run};
 pub use error::VerifyError;
 pub use judge::{Rules, judge};
 pub use read::{Live, LiveFile, Progress, Reading, Snapshots};
