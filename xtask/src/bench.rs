@@ -31,13 +31,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     build_ebpf::build(false)?;
     // The agent itself is measured too.
-    test_binaries::release("agent", "podledger-agent")?;
-    let bench = test_binaries::release("e2e", "e2e-bench")?;
+    test_binaries::release("podledger-agent")?;
+    let bench = test_binaries::release("e2e-bench")?;
     let mut command = Command::new(&bench);
     command.arg(&args.name).args(args.json.then_some("--json"));
     command.args(&args.more);
     if [AGGREGATOR, SHIP].contains(&args.name.as_str()) {
-        let aggregator = test_binaries::release("aggregator", "podledger-aggregator")?;
+        let aggregator = test_binaries::release("podledger-aggregator")?;
         command.env("PODLEDGER_AGGREGATOR", aggregator);
     }
     if args.name == AGGREGATOR {

@@ -72,15 +72,15 @@ fn real() -> Result<Command> {
     build_ebpf::build(false)?;
     setup::for_guests()?;
     setup::for_readers()?;
-    let mut command = Command::new(test_binaries::release("e2e", "chaos-real")?);
+    let mut command = Command::new(test_binaries::release("chaos-real")?);
     command
         .env(
             "PODLEDGER_AGENT",
-            test_binaries::release("agent", "podledger-agent")?,
+            test_binaries::release("podledger-agent")?,
         )
         .env(
             "PODLEDGER_AGGREGATOR",
-            test_binaries::release("aggregator", "podledger-aggregator")?,
+            test_binaries::release("podledger-aggregator")?,
         )
         .env("PODLEDGER_PYTHON", setup::python::READERS.program()?)
         .env(
@@ -91,7 +91,7 @@ fn real() -> Result<Command> {
 }
 
 fn simulated(seeds: u64, first: u64) -> Result<Command> {
-    let mut command = Command::new(test_binaries::release("e2e", "chaos")?);
+    let mut command = Command::new(test_binaries::release("chaos")?);
     command.args(["--seeds", &seeds.to_string()]);
     command.args(["--first-seed", &first.to_string()]);
     Ok(command)

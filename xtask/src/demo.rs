@@ -23,8 +23,8 @@ pub(crate) struct Args {
 /// Builds what is needed and becomes the demo.
 pub(crate) fn run(args: &Args) -> Result<()> {
     build_ebpf::build(false)?;
-    let aggregator = test_binaries::release("aggregator", "podledger-aggregator")?;
-    let agent = test_binaries::release("e2e", "demo")?;
+    let aggregator = test_binaries::release("podledger-aggregator")?;
+    let agent = test_binaries::release("demo")?;
     let mut command = Command::new(&agent);
     command.env("PODLEDGER_AGGREGATOR", aggregator);
     command.args(["--for", &args.duration]);

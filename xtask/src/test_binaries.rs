@@ -11,6 +11,9 @@ use crate::{paths, process};
 /// The package and target whose tests need a kernel of their own.
 const KERNEL_TESTS: (&str, &str) = ("e2e", "kernel");
 
+/// What is built is always chosen from the whole workspace, so that features are the same and nothing is built twice.
+const WHOLE_WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "agent-ebpf"];
+
 /// One built test binary.
 pub(crate) struct TestBinary {
     pub(crate) package: String,
@@ -47,10 +50,9 @@ pub(crate) fn kernel_tests() -> Result<TestBinary> {
     found.context("cargo built no test target `kernel` in package `e2e`")
 }
 
-/// Always for the whole workspace, so that features are the same and nothing is built twice.
 fn build(more: &[&str]) -> Result<Vec<TestBinary>> {
     let mut command = process::cargo();
-    command.args(["test", "--workspace", "--exclude", "agent-ebpf", "--no-run"]);
+    command.args(["test", "--no-run"]).args(WHOLE_WORKSPACE);
     command
         .args(["--message-format=json-render-diagnostics"])
         .args(more);
@@ -58,17 +60,17 @@ fn build(more: &[&str]) -> Result<Vec<TestBinary>> {
     Ok(messages.iter().filter_map(test_binary).collect())
 }
 
-/// Builds one binary of a package in release profile and returns its path.
-pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf> {
+/// Builds one binary in release profile and returns its path.
+pub(crate) fn release(binary: &str) -> Result<PathBuf> {
     let mut command = process::cargo();
-    command.args(["build", "--release", "--package", package, "--bin", binary]);
-    command.arg("--message-format=json-render-diagnostics");
+    command.args(["build", "--release"]).args(WHOLE_WORKSPACE);
+    command.args(["--bin", binary, "--message-format=json-render-diagnostics"]);
     let messages = messages(&mut command)?;
     let mut executables = messages
         .iter()
         .filter_map(|message| message["executable"].as_str());
     let found = executables.next_back().map(PathBuf::from);
-    found.with_context(|| format!("cargo built no binary {binary} in package {package}"))
+    found.with_context(|| format!("cargo built no binary {binary}"))
 }
 
 fn messages(command: &mut Command) -> Result<Vec<Value>> {

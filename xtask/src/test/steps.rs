@@ -170,8 +170,8 @@ fn follow(label: &str, command: &mut Command) -> (Tally, Option<String>) {
 const BENCH_FACTOR: &str = "1.5";
 
 fn bench(arguments: &[&str]) -> Result<Done> {
-    test_binaries::release("agent", "podledger-agent")?;
-    let mut command = Command::new(test_binaries::release("e2e", "e2e-bench")?);
+    test_binaries::release("podledger-agent")?;
+    let mut command = Command::new(test_binaries::release("e2e-bench")?);
     in_root(command.args(arguments).args(["--check", BENCH_FACTOR]))
 }
 

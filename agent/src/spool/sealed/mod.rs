@@ -195,14 +195,17 @@ impl StorageBackend for Sealed {
         if state.written {
             state.safe = 1 - state.safe;
             state.written = false;
-            // All is on disk: what follows may fail, and is done with the next commit.
+            // All is on disk: a write that fails here is done with the next commit.
             let second = self
                 .bytes
                 .write(SLOTS[1 - state.safe], &state.head.encode());
-            if let Err(error) = second.and_then(|()| self.cut(state.head.len)) {
-                log::debug!(
+            match second.and_then(|()| self.cut(state.head.len)) {
+                // Else a loss of power could take this copy back to an older head, and damage to the
+                // other then undo a commit without a word.
+                Ok(()) => self.sync()?,
+                Err(error) => log::debug!(
                     "the spool's end, or the second copy of its head, is not written: {error}"
-                );
+                ),
             }
         }
         Ok(())
