@@ -7,24 +7,35 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, bail};
 
-/// What `cargo run` sets for this program and a cargo started from here must not inherit.
-const NOT_INHERITED: &[&str] = &[
+/// Compiler flags that are not for every build.
+const FLAGS: &[&str] = &[
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
-    "CARGO_MANIFEST_DIR",
 ];
 
 /// The cargo that started us.
 pub(crate) fn cargo() -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Command::new(program)
+    let mut command = Command::new(program);
+    // What `cargo run` tells this program of itself: some build scripts look at it, and their crates would
+    // be built anew whenever a cargo is started from here and by hand in turns.
+    for (name, _) in env::vars_os() {
+        let of_run = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+        if of_run
+            .iter()
+            .any(|start| name.as_encoded_bytes().starts_with(start.as_bytes()))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The cargo that started us, for builds whose compiler flags are ours alone.
 pub(crate) fn clean_cargo() -> Command {
     let mut command = cargo();
-    for name in NOT_INHERITED {
+    for name in FLAGS {
         command.env_remove(name);
     }
     command
