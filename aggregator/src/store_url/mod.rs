@@ -5,7 +5,7 @@ mod durable;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
+    ClientOptions, ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
     memory::InMemory,
     path::Path,
@@ -14,11 +14,6 @@ use url::Url;
 
 use durable::Directory;
 
-/// Tries of one request beyond the first. The commit above tries again with a view to what is known
-/// by then; down here only a lost packet is mended.
-const RETRIES: usize = 2;
-/// For all tries of one request.
-const RETRY_TIME: Duration = Duration::from_secs(10);
 /// For one request, its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// For a connection to the store.
@@ -154,10 +149,10 @@ fn s3(bucket: &str, environment: impl IntoIterator<Item = (String, String)>) -> 
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_client_options(options)
+        // The commit above tries again, with a view to what is known by then and to how often.
         .with_retry(RetryConfig {
-            backoff: BackoffConfig::default(),
-            max_retries: RETRIES,
-            retry_timeout: RETRY_TIME,
+            max_retries: 0,
+            ..RetryConfig::default()
         })
 }
 

@@ -3,6 +3,8 @@
 //! and counts at the end whether each unit of usage is in the tables once.
 
 mod aggregator;
+#[cfg(test)]
+mod brown_out;
 pub mod check;
 mod disasters;
 pub mod life;

@@ -51,47 +51,53 @@ impl Outcome {
     }
 }
 
-/// Runs the world of a seed, on a thread of its own: its clock and its random numbers are the thread's.
+/// Runs the world of a seed.
 pub fn run(seed: u64, is_told: bool) -> Outcome {
+    let world = move || World::new(seed, is_told);
+    match alone(seed, move || live(seed, world())) {
+        Ok(outcome) => outcome,
+        Err(problem) => Outcome {
+            seed,
+            problems: vec![problem],
+            ..Outcome::default()
+        },
+    }
+}
+
+/// Runs something on a thread of its own: a world's clock and its random numbers are the thread's.
+pub(super) fn alone<T, F>(seed: u64, work: impl FnOnce() -> F + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let on_thread = move || {
+        os::enter(seed, World::first_moment());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|error| format!("no runtime: {error}"))?;
+        Ok(LocalSet::new().block_on(&runtime, async { work().await }))
+    };
     let thread = std::thread::Builder::new().name(format!("seed {seed}"));
-    let ran = thread.spawn(move || alone(seed, is_told));
-    let outcome = ran.map(std::thread::JoinHandle::join);
-    match outcome {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => failed(seed, "a part of the world panicked".to_owned()),
-        Err(error) => failed(seed, format!("no thread: {error}")),
-    }
+    let ran = thread
+        .spawn(on_thread)
+        .map_err(|error| format!("no thread: {error}"))?;
+    ran.join()
+        .unwrap_or_else(|_| Err("a part of the world panicked".to_owned()))
 }
 
-fn failed(seed: u64, problem: String) -> Outcome {
-    Outcome {
-        seed,
-        problems: vec![problem],
-        ..Outcome::default()
-    }
-}
-
-fn alone(seed: u64, is_told: bool) -> Outcome {
-    os::enter(seed, World::first_moment());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    match runtime {
-        Ok(runtime) => LocalSet::new().block_on(&runtime, live(seed, is_told)),
-        Err(error) => failed(seed, format!("no runtime: {error}")),
-    }
-}
-
-struct Stage {
-    world: Arc<World>,
+/// Everybody and everything of a world.
+pub(super) struct Stage {
+    pub(super) world: Arc<World>,
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) judge: Judge,
     truth: Arc<Truth>,
-    judge: Judge,
     nodes: Vec<Rc<Node>>,
 }
 
-async fn live(seed: u64, is_told: bool) -> Outcome {
-    let mut stage = Stage::set(seed, is_told);
+async fn live(seed: u64, world: Arc<World>) -> Outcome {
+    let mut stage = Stage::set(world);
     stage.trouble().await;
     stage.heal();
     stage.drain().await;
@@ -111,8 +117,7 @@ async fn live(seed: u64, is_told: bool) -> Outcome {
 
 impl Stage {
     /// Everybody begins.
-    fn set(seed: u64, is_told: bool) -> Self {
-        let world = World::new(seed, is_told);
+    pub(super) fn set(world: Arc<World>) -> Self {
         world.note(format_args!("{:?}", world.profile));
         let truth = Truth::new(&world, world.profile.agents);
         let network = Network::new(&world, world.profile.aggregators);
@@ -138,14 +143,15 @@ impl Stage {
         tokio::task::spawn_local(victims.suffer());
         Self {
             world,
-            truth,
+            bucket,
             judge,
+            truth,
             nodes,
         }
     }
 
     /// The time in which everything may fail; the tables are looked at in between.
-    async fn trouble(&mut self) {
+    pub(super) async fn trouble(&mut self) {
         let profile = &self.world.profile;
         let end = Duration::from_millis(profile.windows * profile.window_ms);
         while self.world.elapsed() < end && !self.world.is_broken() {
@@ -156,7 +162,7 @@ impl Stage {
         }
     }
 
-    fn heal(&self) {
+    pub(super) fn heal(&self) {
         self.world.heal();
         self.truth.stop();
         self.nodes
@@ -165,7 +171,7 @@ impl Stage {
     }
 
     /// I9: everything gets to the tables, and out of the spools.
-    async fn drain(&mut self) {
+    pub(super) async fn drain(&mut self) {
         let end = self.world.elapsed() + DRAINED;
         while !self.is_drained() {
             if self.world.elapsed() > end {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -39,6 +42,7 @@ impl Object {
 #[derive(Debug, Default)]
 pub struct Bucket {
     state: Mutex<State>,
+    requests: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +52,16 @@ struct State {
 }
 
 impl Bucket {
+    /// Somebody asks, whatever becomes of it.
+    pub fn asked(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often somebody asked.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     /// Writes an object, if `mode` allows.
     pub fn put(
         &self,

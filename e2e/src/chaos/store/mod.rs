@@ -69,6 +69,7 @@ impl Store {
         read: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let fate = Fate::of_read(&self.world);
+        self.bucket.asked();
         self.note(verb, path, fate);
         let slowness = self.world.profile.store.slowness;
         if fate == Fate::DeathBefore {
@@ -91,6 +92,7 @@ impl Store {
         apply: impl Fn() -> Result<T> + Send + Sync + 'static,
     ) -> Result<T> {
         let fate = Fate::of_write(&self.world);
+        self.bucket.asked();
         self.note(verb, path, fate);
         if fate == Fate::DeathBefore {
             return self.die().await;
