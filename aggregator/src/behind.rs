@@ -132,6 +132,11 @@ fn lake(service: &Service, page: &mut Page) {
             &counters.retries,
         ),
         (
+            "rebuilt_watermarks",
+            "Watermarks that were not there and were made anew from the rows of their table.",
+            &counters.rebuilt,
+        ),
+        (
             "log_reloads",
             "Readings of a table's log.",
             &counters.reloads,

@@ -33,6 +33,8 @@ pub struct Counters {
     pub rows: Counter,
     /// Bytes of surely committed files.
     pub bytes: Counter,
+    /// Watermarks that were not there and were made anew from the rows of their table.
+    pub rebuilt: Counter,
     /// Readings of a table's log.
     pub reloads: Counter,
 }

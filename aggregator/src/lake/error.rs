@@ -45,12 +45,15 @@ pub enum LakeError {
     },
     /// A log names a watermark that is not there.
     #[error(
-        "{path}, which the log of its table names, is not there: what is committed can't be known, so \
-         that nothing is taken in; restore that object from a backup or an older version of it"
+        "{path}, which the log of its table names, is not there, and can't be rebuilt from the table's rows: \
+         what is committed is not known, so that nothing is taken in; restore that object from a backup"
     )]
     WatermarkLost {
         /// Which.
         path: String,
+        /// Why it can't be rebuilt.
+        #[source]
+        source: Box<LakeError>,
     },
     /// A watermark that can't be read.
     #[error("{path} is no watermark: {problem}; restore that object from a backup")]
@@ -59,6 +62,15 @@ pub enum LakeError {
         path: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// A file of a table that is no Parquet file, or a damaged one.
+    #[error("decoding {path}")]
+    BadFile {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: parquet::errors::ParquetError,
     },
     /// Rows that can't be written.
     #[error("writing rows of {table}")]

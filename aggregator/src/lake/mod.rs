@@ -10,7 +10,9 @@ pub mod counters;
 pub mod encode;
 mod error;
 pub mod log;
+pub mod parquet_file;
 pub mod random;
+mod rebuild;
 pub mod rows;
 pub mod schema;
 pub mod settings;
@@ -61,7 +63,7 @@ impl Lake {
         prove_put_if_absent(&store, &prefix).await?;
         let mut tables = Vec::with_capacity(Table::ALL.len());
         for table in Table::ALL {
-            tables.push(TableState::open(&store, &prefix, table, &settings).await?);
+            tables.push(TableState::open(&store, &prefix, table, &settings, &counters).await?);
         }
         let mut lake = Self {
             store,

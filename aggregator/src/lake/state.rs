@@ -8,8 +8,10 @@ use tokio::sync::Mutex;
 
 use super::{
     LakeError,
+    counters::Counters,
     log::{Detail, Log, Snapshot, table_path},
-    settings::Settings,
+    rebuild::rebuild,
+    settings::{Clock, Settings},
     store::Store,
     watermark,
 };
@@ -35,6 +37,17 @@ struct Known {
     marks: Arc<Watermark>,
 }
 
+impl Known {
+    fn base(&self) -> Base {
+        Base {
+            version: self.snapshot.version,
+            number: self.snapshot.watermark,
+            fence: self.snapshot.fence,
+            marks: self.marks.clone(),
+        }
+    }
+}
+
 /// See the module.
 pub(super) struct TableState {
     pub log: Log,
@@ -42,6 +55,8 @@ pub(super) struct TableState {
     store: Store,
     schema: String,
     id: String,
+    clock: Clock,
+    counters: Arc<Counters>,
     known: Mutex<Option<Known>>,
 }
 
@@ -52,6 +67,7 @@ impl TableState {
         prefix: &Path,
         table: Table,
         settings: &Settings,
+        counters: &Arc<Counters>,
     ) -> Result<Self, LakeError> {
         let path = table_path(prefix, table);
         let log = Log::new(store.clone(), &path, Detail::Heads);
@@ -71,6 +87,8 @@ impl TableState {
             store: store.clone(),
             schema,
             id: snapshot.metadata.id.clone(),
+            clock: settings.clock.clone(),
+            counters: counters.clone(),
             known: Mutex::new(None),
         };
         state.read().await?;
@@ -98,18 +116,15 @@ impl TableState {
                 }
             };
             if let Some(marks) = marks {
-                let base = base(&snapshot, &marks);
-                *known = Some(Known { snapshot, marks });
-                return Ok(base);
+                return Ok(known.insert(Known { snapshot, marks }).base());
             }
-            // An older one may be deleted as soon as a newer one is named: the log must be read again.
-            if lost == Some(number) {
-                return Err(LakeError::WatermarkLost {
-                    path: watermark::path(&self.path, number).to_string(),
-                });
-            }
-            lost = Some(number);
             *known = None;
+            // An older one may be deleted as soon as a newer one is named: the log must be read again.
+            if lost.replace(number) == Some(number)
+                && let Some(rebuilt) = self.rebuild(number).await?
+            {
+                return Ok(known.insert(rebuilt).base());
+            }
         }
     }
 
@@ -128,6 +143,27 @@ impl TableState {
     /// What is known may have been cleaned away: everything is read from the checkpoint.
     pub async fn forget(&self) {
         *self.known.lock().await = None;
+    }
+
+    /// The watermark of that number is not there: what it said is told by the rows themselves. None if a
+    /// newer one is named meanwhile.
+    async fn rebuild(&self, number: u64) -> Result<Option<Known>, LakeError> {
+        let path = watermark::path(&self.path, number).to_string();
+        log::error!("{path} is not there; reading all rows of its table to know what it said");
+        let rebuilt = rebuild(&self.store, &self.path, (self.clock)()).await;
+        let (snapshot, marks) = rebuilt.map_err(|source| LakeError::WatermarkLost {
+            path: path.clone(),
+            source: Box::new(source),
+        })?;
+        if snapshot.watermark != number {
+            return Ok(None);
+        }
+        log::warn!("{path} is known again: {} agents' epochs", marks.len());
+        self.counters.rebuilt.add(1);
+        Ok(Some(Known {
+            snapshot,
+            marks: Arc::new(marks),
+        }))
     }
 
     async fn snapshot(&self, known: Option<&Known>) -> Result<Snapshot, LakeError> {
@@ -152,14 +188,5 @@ impl TableState {
             Some(reason) => Err(unusable(reason)),
             None => Ok(snapshot),
         }
-    }
-}
-
-fn base(snapshot: &Snapshot, marks: &Arc<Watermark>) -> Base {
-    Base {
-        version: snapshot.version,
-        number: snapshot.watermark,
-        fence: snapshot.fence,
-        marks: marks.clone(),
     }
 }

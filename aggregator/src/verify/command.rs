@@ -1,11 +1,10 @@
 //! `verify` as a command.
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
-use object_store::ObjectStore;
 use protocol::Timestamp;
 use serde::Serialize;
 
@@ -80,9 +79,10 @@ async fn report(
 ) -> Result<Report, VerifyError> {
     let (store, prefix) = StoreUrl::parse(&arguments.store)?.open(environment)?;
     let told = Mutex::new(Instant::now());
+    let tables = Tables::new(store, prefix);
     let reading = Reading {
-        store: Arc::<dyn ObjectStore>::clone(&store),
-        snapshots: &Tables::new(store, prefix),
+        store: tables.store(),
+        snapshots: &tables,
         rules: Rules {
             now: Timestamp::from_system(SystemTime::now()),
             settle: *arguments.settle,

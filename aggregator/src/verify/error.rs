@@ -44,24 +44,10 @@ pub enum VerifyError {
         /// As the log has it.
         path: String,
     },
-    /// The store does not give what the log names. A vacuum takes files that an old snapshot has.
-    #[error("reading {path}; if a vacuum has taken it meanwhile, verify anew")]
-    Store {
-        /// Which file.
-        path: Path,
-        /// Why it failed.
-        #[source]
-        source: object_store::Error,
-    },
-    /// No Parquet file, or a damaged one.
-    #[error("decoding {path}")]
-    Parquet {
-        /// Which file.
-        path: Path,
-        /// Why it failed.
-        #[source]
-        source: parquet::errors::ParquetError,
-    },
+    /// The store does not give what the log names, or something else. A vacuum takes files that an old
+    /// snapshot has.
+    #[error("reading a file; if a vacuum has taken it meanwhile, verify anew")]
+    File(#[from] LakeError),
     /// A file that no version of this program wrote.
     #[error("column {column} of {path} {problem}")]
     Column {

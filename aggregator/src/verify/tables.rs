@@ -21,6 +21,11 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// Where they are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Nothing is read yet.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
         let random = Arc::new(Random::of_the_system());

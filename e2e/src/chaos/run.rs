@@ -40,6 +40,8 @@ pub struct Outcome {
     pub events: u64,
     /// Batches that the agents kept.
     pub batches: u64,
+    /// What the store was asked.
+    pub requests: u64,
     /// Time that passed in the world.
     pub span: Duration,
 }
@@ -111,6 +113,7 @@ async fn live(seed: u64, world: Arc<World>) -> Outcome {
         trace,
         events,
         batches: stage.batches(),
+        requests: stage.bucket.requests(),
         span: stage.world.elapsed(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod crash;
 mod facts;
+mod lost_marks;
 mod place;
 mod read_back;
 mod readers;

@@ -52,9 +52,10 @@ pub(crate) async fn lake(place: &Place, settings: Settings) -> Result<Lake> {
 
 /// What `verify` says of them when everything in them is old, or was written just now.
 pub(crate) async fn verify(place: &Place, is_old: bool) -> Result<Report> {
+    let tables = Tables::new(place.store(), Path::from(PREFIX));
     let reading = Reading {
-        store: place.store(),
-        snapshots: &Tables::new(place.store(), Path::from(PREFIX)),
+        store: tables.store(),
+        snapshots: &tables,
         rules: Rules {
             now: Timestamp {
                 unix_us: if is_old { i64::MAX } else { 0 },

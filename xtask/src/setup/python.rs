@@ -33,9 +33,17 @@ pub(crate) const COLLECTOR: Environment = Environment {
 
 /// Of the plain aggregator that `bench aggregator` compares with.
 pub(crate) const PLAIN_AGGREGATOR: Environment = Environment {
-    folder: "python-pyarrow-26.0.1",
-    packages: &["pyarrow==26.0.1"],
-    import: "pyarrow.parquet",
+    folder: "python-pyarrow-26.0.1-jsonschema-4.26.0",
+    packages: &[
+        "pyarrow==26.0.1",
+        "jsonschema==4.26.0",
+        "attrs==26.1.0",
+        "jsonschema-specifications==2025.9.1",
+        "referencing==0.37.0",
+        "rpds-py==2026.9.1",
+        "typing_extensions==4.16.0",
+    ],
+    import: "pyarrow.parquet, jsonschema",
 };
 
 /// delta-rs with DataFusion, and DuckDB with its extensions as packages, so that it downloads none.

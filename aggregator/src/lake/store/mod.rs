@@ -6,7 +6,7 @@
 
 mod pace;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -95,6 +95,17 @@ impl Store {
             Err(Error::NotFound { .. }) => Ok(None),
             other => other.map(Some).map_err(failed("reading", path)),
         }
+    }
+
+    /// Parts of an object that is there.
+    pub async fn ranges(
+        &self,
+        path: &Path,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>, LakeError> {
+        self.again("reading", path, || self.inner.get_ranges(path, ranges))
+            .await
+            .map_err(failed("reading", path))
     }
 
     /// Puts an object of a name that nobody else uses.

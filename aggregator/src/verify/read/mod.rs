@@ -2,22 +2,20 @@
 //! a time.
 
 mod columns;
-mod file;
 mod ledger;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use object_store::{ObjectStore, path::Path};
+use object_store::path::Path;
 use protocol::{Table, Timestamp};
 
 use super::case::{Case, DATA_TABLES, Share};
 use super::error::VerifyError;
 use super::judge::{Rules, judge};
 use super::report::Report;
+use crate::lake::{parquet_file, store::Store};
 use columns::Columns;
 
 /// A file that a table's log says is in the table.
@@ -67,7 +65,7 @@ pub struct Progress {
 /// What is read, and how.
 pub struct Reading<'a> {
     /// Where the files are.
-    pub store: Arc<dyn ObjectStore>,
+    pub store: &'a Store,
     /// Where the logs are.
     pub snapshots: &'a dyn Snapshots,
     /// By what is judged.
@@ -125,7 +123,7 @@ impl Reading<'_> {
             None => ledger::columns(),
         };
         for (index, file) in live.files.iter().enumerate() {
-            file::read(&*self.store, file, &names, |batch| {
+            parquet_file::read(self.store, (&file.path, file.size), &names, |batch| {
                 let columns = Columns::new(batch, file);
                 match DATA_TABLES.iter().position(|data| *data == table) {
                     Some(index) => rows::take(case, index, &columns),

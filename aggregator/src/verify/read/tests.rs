@@ -1,7 +1,7 @@
 //! Small tables in memory, read and judged.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
@@ -14,6 +14,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
 use super::*;
+use crate::lake::{LakeError, random::Random, store::Retry};
 use crate::verify::finding::Wrong;
 
 const EPOCH: &str = "0123456789abcdef0123456789abcdef";
@@ -169,7 +170,12 @@ impl Tables {
 
     async fn judge_in(&self, memory: u64) -> Result<Report, VerifyError> {
         let reading = Reading {
-            store: Arc::<InMemory>::clone(&self.store),
+            store: &Store::new(
+                Arc::<InMemory>::clone(&self.store),
+                Retry::default(),
+                Arc::new(Random::seeded(1)),
+                Arc::default(),
+            ),
             snapshots: self,
             rules: Rules {
                 now: NOW,
@@ -323,5 +329,8 @@ async fn what_can_not_be_read_is_no_judgement() {
     assert!(tables.judge_in(1 << 30).await.is_err());
     tables.store.delete(&path).await.unwrap();
     let error = tables.judge_in(1 << 30).await.unwrap_err();
-    assert!(matches!(error, VerifyError::Store { .. }), "{error}");
+    assert!(
+        matches!(error, VerifyError::File(LakeError::Store { .. })),
+        "{error}"
+    );
 }

@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a command line tool talks on the terminal"
 )]
 
@@ -42,8 +43,12 @@ struct Args {
     each: bool,
 }
 
+/// Seeds between two lines of progress.
+const BETWEEN_LINES: u64 = 2_000;
+
 #[derive(Default)]
 struct Sum {
+    seeds: u64,
     crashes: u64,
     lost: u64,
     duplicated: u64,
@@ -52,6 +57,7 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, outcome: Outcome) {
+        self.seeds += 1;
         self.crashes += outcome.crashes;
         self.lost += outcome.verdict.lost;
         self.duplicated += outcome.verdict.duplicated;
@@ -84,11 +90,21 @@ fn work(args: &Args, next: &AtomicU64, end: u64, sum: &Mutex<Sum>) {
         let outcome = run(seed, args.trace);
         if args.each {
             println!(
-                "seed {seed}: {} crashes, {} batches, {} events, {:?}, trace {:016x}",
-                outcome.crashes, outcome.batches, outcome.events, outcome.span, outcome.trace
+                "seed {seed}: {} crashes, {} batches, {} requests to the store, {} events, {:?}, trace {:016x}",
+                outcome.crashes,
+                outcome.batches,
+                outcome.requests,
+                outcome.events,
+                outcome.span,
+                outcome.trace
             );
         }
-        lock(sum).add(outcome);
+        let mut sum = lock(sum);
+        sum.add(outcome);
+        if sum.seeds.is_multiple_of(BETWEEN_LINES) {
+            let (done, bad) = (sum.seeds, sum.bad.len());
+            eprintln!("{done} of {} seeds, {bad} failed", args.seeds);
+        }
     }
 }
 

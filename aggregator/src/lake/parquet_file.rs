@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use bytes::{Buf as _, Bytes};
-use object_store::{ObjectStore, path::Path};
+use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::{LiveFile, VerifyError};
+use super::{LakeError, store::Store};
 
 /// Up to this size one request for all of a file costs less than several for parts.
 const SMALL_BYTES: u64 = 1 << 20;
@@ -23,14 +23,14 @@ const SMALL_BYTES: u64 = 1 << 20;
 const TAIL_BYTES: u64 = 64 << 10;
 const BATCH_ROWS: usize = 8_192;
 
-/// Calls `take` with the rows of a file: those columns of `names` that it has.
-pub(super) async fn read(
-    store: &dyn ObjectStore,
-    file: &LiveFile,
-    names: &[String],
-    mut take: impl FnMut(&RecordBatch) -> Result<(), VerifyError>,
-) -> Result<(), VerifyError> {
-    let source = Source { store, file };
+/// Calls `take` with the rows of a file of that size: those columns of `names` that it has.
+pub async fn read<E: From<LakeError>>(
+    store: &Store,
+    (path, size): (&Path, u64),
+    names: &[impl AsRef<str>],
+    mut take: impl FnMut(&RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    let source = Source { store, path, size };
     let mut parts = source.end().await?;
     let metadata = source.metadata(&mut parts).await?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -38,7 +38,7 @@ pub(super) async fn read(
     let metadata = metadata.map_err(|error| source.damaged(error))?;
     let mask = ProjectionMask::columns(
         metadata.metadata().file_metadata().schema_descr(),
-        names.iter().map(String::as_str),
+        names.iter().map(AsRef::as_ref),
     );
     for group in 0..metadata.metadata().num_row_groups() {
         let input = source
@@ -58,28 +58,21 @@ pub(super) async fn read(
 }
 
 struct Source<'a> {
-    store: &'a dyn ObjectStore,
-    file: &'a LiveFile,
+    store: &'a Store,
+    path: &'a Path,
+    size: u64,
 }
 
 impl Source<'_> {
-    fn path(&self) -> &Path {
-        &self.file.path
-    }
-
-    fn damaged(&self, source: ParquetError) -> VerifyError {
-        VerifyError::Parquet {
-            path: self.path().clone(),
+    fn damaged(&self, source: ParquetError) -> LakeError {
+        LakeError::BadFile {
+            path: self.path.to_string(),
             source,
         }
     }
 
-    async fn ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Part>, VerifyError> {
-        let found = self.store.get_ranges(self.path(), ranges).await;
-        let found = found.map_err(|source| VerifyError::Store {
-            path: self.path().clone(),
-            source,
-        })?;
+    async fn ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Part>, LakeError> {
+        let found = self.store.ranges(self.path, ranges).await?;
         let starts = ranges.iter().map(|range| range.start);
         Ok(starts
             .zip(found)
@@ -88,8 +81,8 @@ impl Source<'_> {
     }
 
     /// All of a small file, the end of a large one.
-    async fn end(&self) -> Result<Parts, VerifyError> {
-        let length = self.file.size;
+    async fn end(&self) -> Result<Parts, LakeError> {
+        let length = self.size;
         let start = match length {
             0..=SMALL_BYTES => 0,
             _ => length - TAIL_BYTES,
@@ -98,7 +91,7 @@ impl Source<'_> {
         Ok(Parts { length, parts })
     }
 
-    async fn metadata(&self, parts: &mut Parts) -> Result<ParquetMetaData, VerifyError> {
+    async fn metadata(&self, parts: &mut Parts) -> Result<ParquetMetaData, LakeError> {
         let mut reader = ParquetMetaDataReader::new();
         loop {
             let tail = parts.parts.first().map(|part| part.bytes.clone());
@@ -121,7 +114,7 @@ impl Source<'_> {
         known: &Parts,
         metadata: &ParquetMetaData,
         (group, mask): (usize, &ProjectionMask),
-    ) -> Result<Parts, VerifyError> {
+    ) -> Result<Parts, LakeError> {
         let chunks = metadata.row_group(group).columns().iter().enumerate();
         let wanted = chunks.filter(|(leaf, _)| mask.leaf_included(*leaf));
         let ranges = wanted.map(|(_, chunk)| {
