@@ -148,4 +148,6 @@ fn authenticator(auth: &Auth, metrics: &Arc<Metrics>) -> Result<Authenticator, F
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

@@ -97,7 +97,10 @@ fn it_is_asked_rarely_caught_up_with_soon_and_left_clean() {
     .unwrap();
     let last_ten = asked[20..].iter().sum::<u64>() as f64 / 600.0;
     assert!(last_ten < 1.0, "{last_ten} requests a second: {asked:?}");
-    assert!(took < MINUTE * MINUTES / 5, "caught up after {took:?}; {asked:?}");
+    assert!(
+        took < MINUTE * MINUTES / 5,
+        "caught up after {took:?}; {asked:?}"
+    );
     assert_eq!(orphans, BTreeSet::new());
     assert_eq!((verdict, problems), (Verdict::default(), Vec::new()));
 }
