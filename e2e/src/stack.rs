@@ -93,13 +93,9 @@ impl Place {
     pub fn aggregator(&self, binary: &Path, store: &str, port: u16) -> Command {
         let mut command = Command::new(binary);
         command
+            .env("PODLEDGER_AGGREGATOR_STATUS_LISTEN", "off")
             .args(["serve", "--store", store, "--auth", "token-file"])
-            .args([
-                "--listen",
-                &format!("127.0.0.1:{port}"),
-                "--status-listen",
-                "off",
-            ])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
             .arg("--tls-cert")
             .arg(self.file("tls.crt"))
             .arg("--tls-key")

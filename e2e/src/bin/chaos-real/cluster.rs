@@ -30,6 +30,8 @@ pub(crate) struct Cluster {
     pub(crate) agents: Vec<Option<Daemon>>,
     pub(crate) aggregators: Vec<Option<Daemon>>,
     pub(crate) ports: Vec<u16>,
+    /// Of the aggregators, for metrics.
+    pub(crate) status: Vec<u16>,
     agent: PathBuf,
     aggregator: PathBuf,
 }
@@ -44,6 +46,7 @@ impl Cluster {
             agents: (0..EACH).map(|_| None).collect(),
             aggregators: (0..EACH).map(|_| None).collect(),
             ports: (0..EACH).map(|_| free_port()).collect::<Result<_>>()?,
+            status: (0..EACH).map(|_| free_port()).collect::<Result<_>>()?,
             agent: agent.to_owned(),
             aggregator: aggregator.to_owned(),
         };
@@ -83,6 +86,10 @@ impl Cluster {
         let mut command = self.place.aggregator(&self.aggregator, &self.url(), port);
         command
             .args(["--commit-age", "2s"])
+            .args([
+                "--status-listen",
+                &format!("127.0.0.1:{}", self.status[number]),
+            ])
             .envs(self.store.environment());
         let log = self.place.file(&format!("aggregator-{number}.log"));
         self.aggregators[number] = Some(Daemon::start(command, &log)?);

@@ -162,7 +162,7 @@ fn nft(words: &str) -> Result<()> {
     Ok(())
 }
 
-fn drop_udp(ports: &[u16]) -> Result<()> {
+pub(crate) fn drop_udp(ports: &[u16]) -> Result<()> {
     nft(&format!("add table inet {TABLE}"))?;
     nft(&format!(
         "add chain inet {TABLE} input {{ type filter hook input priority 0 ; }}"
@@ -174,7 +174,7 @@ fn drop_udp(ports: &[u16]) -> Result<()> {
     })
 }
 
-fn let_udp_through() -> Result<()> {
+pub(crate) fn let_udp_through() -> Result<()> {
     nft(&format!("delete table inet {TABLE}"))
 }
 

@@ -2,6 +2,7 @@
 //! dropped, the disk is full, the store fails and certificates rotate. At the end the tables are judged by
 //! our own `verify` and by others' readers.
 
+mod blackhole;
 mod cluster;
 mod faults;
 mod judge;
@@ -70,6 +71,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
     };
     let mut cluster = Cluster::start(&directory, &arguments.agent, &arguments.aggregator)
         .context("starting agents and aggregators")?;
+    let (fallen_back, returned) = blackhole::measure(&cluster).context("without UDP")?;
+    print(&format!(
+        "without UDP: on HTTP/1.1 after {:.1} s; with it again: on HTTP/3 after {:.1} s",
+        fallen_back.as_secs_f64(),
+        returned.as_secs_f64()
+    ))?;
     let mut faults = Faults::default();
     let mut rng = StdRng::seed_from_u64(arguments.seed);
     let end = Instant::now() + arguments.length;
