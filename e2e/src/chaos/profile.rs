@@ -116,6 +116,19 @@ impl Profile {
         }
     }
 
+    /// Spools overflow all the time, while other aggregators hold what becomes a gap, and die between two
+    /// tables.
+    pub fn narrow(&mut self) {
+        self.agents = self.agents.max(3);
+        self.aggregators = 3;
+        self.window_ms = 5_000;
+        self.commit_ms = 10_000;
+        self.spool_bytes = 1_500;
+        self.store.deadly = 200;
+        self.network.wander = 3_000;
+        self.network.lose_answer = 3_000;
+    }
+
     /// Nothing, little, or as much as `most`: each is a third of all worlds.
     fn wildness(random: &mut Random, most: u32) -> u32 {
         match random.below(3) {

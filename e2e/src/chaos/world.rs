@@ -21,6 +21,9 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// 2026-01-01, since 1970.
 const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 
+/// One world in so many is narrow.
+const NARROW: u64 = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub struct World {
@@ -38,7 +41,10 @@ impl World {
     /// The world of a seed, at its beginning. Needs a paused runtime.
     pub fn new(seed: u64, is_told: bool) -> Arc<Self> {
         let mut random = Random::new(seed);
-        let profile = Profile::draw(&mut random);
+        let mut profile = Profile::draw(&mut random);
+        if seed % NARROW == NARROW - 1 {
+            profile.narrow();
+        }
         Self::with_profile(random, profile, is_told)
     }
 
