@@ -11,7 +11,7 @@ use super::{
     Settings, ShipError, Way,
     exchange::{Answered, Failure},
     link::Link,
-    testing::{Aggregator, NAME, Server3, UNREAD},
+    testing::{Aggregator, ENDLESS, NAME, Server3, UNREAD},
 };
 use crate::http::{
     Endpoint,
@@ -165,13 +165,22 @@ async fn too_large_an_answer_is_no_fault_of_the_way() {
 }
 
 #[tokio::test]
+async fn too_large_an_answer_is_given_up_while_more_of_it_is_awaited() {
+    let aggregator = Aggregator::start(|_| reply(200, vec![0; 200])).await;
+    let mut settings = settings_for(&aggregator, ENDLESS);
+    settings.limits.most_answer_bytes = 100;
+    let mut link = link(settings);
+    for _ in 0..2 {
+        let failure = post(&mut link, Way::Http3, b"x").await.unwrap_err();
+        assert_eq!(failure.error.kind(), "too_large");
+    }
+    assert_eq!(aggregator.udp.connections(), 1, "it is kept");
+}
+
+#[tokio::test]
 async fn a_refusal_before_the_whole_was_read_is_understood() {
     let aggregator = Aggregator::start(|_| reply(413, "no")).await;
-    let mut settings = aggregator.settings();
-    let prefix = UNREAD.strip_suffix("/v1/batches").unwrap();
-    let url = format!("{}{prefix}", settings.endpoint);
-    settings.endpoint = Endpoint::parse(&url).unwrap();
-    let mut link = link(settings);
+    let mut link = link(settings_for(&aggregator, UNREAD));
     let body = Bytes::from(vec![1; 8 << 20]);
     let answer = link.post(Way::Http3, body).await.unwrap();
     assert_eq!(answer.status, 413);
@@ -246,6 +255,15 @@ async fn a_slow_aggregator_is_not_taken_for_a_silent_one() {
     settings.limits.timeout = Duration::from_millis(500);
     let late = failure(settings, Way::Http3).await;
     assert_eq!((late.error.kind(), late.is_of_the_way), ("timeout", false));
+}
+
+/// For an aggregator below a prefix.
+fn settings_for(aggregator: &Aggregator, path: &str) -> Settings {
+    let mut settings = aggregator.settings();
+    let prefix = path.strip_suffix("/v1/batches").unwrap();
+    let url = format!("{}{prefix}", settings.endpoint);
+    settings.endpoint = Endpoint::parse(&url).unwrap();
+    settings
 }
 
 /// Another server on the same UDP path.

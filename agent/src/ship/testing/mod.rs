@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use rustls::ServerConfig;
 
 pub use path::Path;
-pub use server3::{Server3, UNREAD};
+pub use server3::{ENDLESS, Server3, UNREAD};
 
 use super::{Limits, Settings};
 use crate::{

@@ -18,6 +18,8 @@ use crate::http::testing::Seen;
 
 /// Requests for this path are answered before they are read.
 pub const UNREAD: &str = "/unread/v1/batches";
+/// Answers to requests for this path never come to their end.
+pub const ENDLESS: &str = "/endless/v1/batches";
 
 /// A server until it is dropped.
 pub struct Server3 {
@@ -144,5 +146,8 @@ async fn respond(
     stream
         .send_data(body.collect().await.unwrap().to_bytes())
         .await?;
+    if seen.path == ENDLESS {
+        std::future::pending::<()>().await;
+    }
     stream.finish().await
 }

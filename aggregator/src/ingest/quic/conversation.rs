@@ -1,6 +1,6 @@
 //! One HTTP/3 connection, from its first request to its last.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Buf as _, Bytes};
 use h3::{
@@ -45,7 +45,7 @@ pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed
     let mut requests = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = server.accept() => accepted,
+            accepted = next(&mut server) => accepted,
             _ = requests.join_next(), if !requests.is_empty() => continue,
             () = router.stop.wait() => break,
         };
@@ -59,6 +59,14 @@ pub(super) async fn hold(quic: quinn::Connection, router: Arc<Router>) -> Closed
         }
     }
     Box::pin(finish(server, requests, quic)).await
+}
+
+/// The next request. h3's future for it has room for a farewell all the while it waits. Dropped, it loses
+/// nothing, so it is made anew for each look and needs no room between them.
+async fn next(
+    server: &mut Server,
+) -> Result<Option<RequestResolver<Connection, Bytes>>, ConnectionError> {
+    poll_fn(|context| pin!(server.accept()).poll(context)).await
 }
 
 async fn build(connection: Connection, most: usize) -> Result<Box<Server>, ConnectionError> {

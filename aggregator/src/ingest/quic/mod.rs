@@ -78,7 +78,9 @@ pub(super) async fn serve(endpoint: Endpoint, gate: Arc<Gate>, router: Arc<Route
         let Some(incoming) = incoming else { break };
         if let Some((incoming, place)) = let_in(incoming, &handshakes, &gate, &router) {
             let handshake = handshakes.begin();
-            connections.spawn(converse(incoming, place, handshake, Arc::clone(&router)));
+            // Boxed, because it needs room that a connection then does without.
+            let shaking = Box::pin(shake(incoming, Arc::clone(&router)));
+            connections.spawn(converse(shaking, place, handshake, Arc::clone(&router)));
         }
     }
     // Who comes now is turned away.
@@ -121,9 +123,13 @@ fn let_in(
     }
 }
 
-async fn converse(incoming: Incoming, place: Place, handshake: Handshake, router: Arc<Router>) {
-    // Boxed, because it needs room that a connection then does without.
-    let Some(connection) = Box::pin(shake(incoming, &router)).await else {
+async fn converse(
+    shaking: impl Future<Output = Option<quinn::Connection>>,
+    place: Place,
+    handshake: Handshake,
+    router: Arc<Router>,
+) {
+    let Some(connection) = shaking.await else {
         return;
     };
     drop(handshake);
@@ -133,7 +139,7 @@ async fn converse(incoming: Incoming, place: Place, handshake: Handshake, router
     drop(place);
 }
 
-async fn shake(incoming: Incoming, router: &Router) -> Option<quinn::Connection> {
+async fn shake(incoming: Incoming, router: Arc<Router>) -> Option<quinn::Connection> {
     let closed = router.metrics.closed.of(Way::Http3);
     let peer = incoming.remote_address();
     let shaken = async { incoming.accept()?.await };

@@ -55,6 +55,7 @@ pub(super) struct Connection {
     accepting: Option<Pending<(quinn::SendStream, quinn::RecvStream)>>,
     accepting_uni: Option<Pending<quinn::RecvStream>>,
     opening: Option<Pending<quinn::SendStream>>,
+    has_control: bool,
     newest: Newest,
 }
 
@@ -81,6 +82,7 @@ impl Connection {
             accepting: None,
             accepting_uni: None,
             opening: None,
+            has_control: false,
             newest: Newest::default(),
         }
     }
@@ -155,12 +157,18 @@ impl h3_quic::OpenStreams<Bytes> for Connection {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Sender, StreamErrorIncoming>> {
+        // The control stream comes first. The two of QPACK would stay empty: h3 keeps no dynamic table. RFC 9204
+        // lets them be left out, and h3 goes on without them.
+        if self.has_control {
+            return Poll::Ready(Err(never_opened()));
+        }
         let quic = &self.quic;
         let begin = || -> Pending<_> {
             let quic = quic.clone();
             Box::pin(async move { quic.open_uni().await })
         };
         let opened = ready!(go_on(&mut self.opening, begin, context));
+        self.has_control = true;
         let opened = opened.map_err(connection_error).and_then(Sender::new);
         Poll::Ready(opened.map_err(of_stream))
     }
@@ -170,7 +178,7 @@ impl h3_quic::OpenStreams<Bytes> for Connection {
     }
 }
 
-/// Only closes: a server opens no streams beside its own three.
+/// Only closes: a server opens no streams beside its own.
 pub(super) struct Opener(quinn::Connection);
 
 impl h3_quic::OpenStreams<Bytes> for Opener {
