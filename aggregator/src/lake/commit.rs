@@ -1,6 +1,7 @@
 //! One cycle: each data table in turn, the ledger last. There is one rule for all that can go wrong:
 //! what is not certain is read again, filtered again, and put at the version after that.
 
+mod ahead;
 mod files;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ use crate::{
     held::Held,
     intake::{Ledger, Sealed, Watermark},
 };
+use ahead::Ahead;
 use files::Files;
 
 /// Pause after the first conflict; rivals part within a few of them.
@@ -59,18 +61,24 @@ impl Lake {
     /// for the next cycle. May be dropped at any time.
     pub async fn commit(&self, sealed: &Sealed) -> Result<Ledger, LakeError> {
         let _turn = self.cycle.lock().await;
+        let mut ahead = Ahead::new(sealed);
         for table in Table::ALL {
-            self.commit_table(table, sealed).await?;
+            self.commit_table(table, sealed, &mut ahead).await?;
         }
         (self.settings.hook)(CrashPoint::BeforeAnswer).await;
         Ok(self.ledger())
     }
 
-    async fn commit_table(&self, table: Table, sealed: &Sealed) -> Result<(), LakeError> {
+    async fn commit_table(
+        &self,
+        table: Table,
+        sealed: &Sealed,
+        ahead: &mut Ahead<'_>,
+    ) -> Result<(), LakeError> {
         let mut attempt = Attempt::default();
         let mut pause = FIRST_PAUSE;
         let outcome = loop {
-            match self.try_table(table, sealed, &mut attempt).await {
+            match self.try_table(table, sealed, ahead, &mut attempt).await {
                 Ok(Tried::Done) => break Ok(()),
                 Ok(Tried::Unsure) => {}
                 Err(error) if error.may_pass() => {
@@ -89,6 +97,7 @@ impl Lake {
         &self,
         table: Table,
         sealed: &Sealed,
+        ahead: &mut Ahead<'_>,
         attempt: &mut Attempt,
     ) -> Result<Tried, LakeError> {
         let base = self.state(table).read().await?;
@@ -109,8 +118,8 @@ impl Lake {
             }
             return Ok(Tried::Done);
         }
-        self.upload(table, &batches, &base, &mut attempt.files)
-            .await?;
+        let files = &mut attempt.files;
+        self.upload(table, &batches, &base, ahead, files).await?;
         self.reach(CrashPoint::AfterUpload(table)).await;
         let claim = self.claim(table, sealed, &base, &mut attempt.claim).await?;
         self.reach(CrashPoint::AfterWatermark(table)).await;
