@@ -22,7 +22,7 @@ const TOGETHER: usize = 512;
 /// What was done and what it took.
 #[derive(Serialize)]
 pub(super) struct FullSpeed {
-    rows_per_core_second: f64,
+    pub(super) rows_per_core_second: f64,
     wire_bytes_per_row: f64,
     stored_bytes_per_row: f64,
     full_speed_mib: f64,
