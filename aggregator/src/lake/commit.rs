@@ -24,7 +24,7 @@ use crate::{
     held::Held,
     intake::{Ledger, Sealed, Watermark},
 };
-use ahead::Ahead;
+use ahead::{Ahead, Lacking};
 use files::Files;
 
 /// Pause after the first conflict; rivals part within a few of them.
@@ -111,15 +111,15 @@ impl Lake {
             .claim
             .as_ref()
             .is_some_and(|claim| claim.number == base.number);
-        let batches = self.above(table, sealed, &base);
-        if batches.is_empty() {
+        let lacking = self.above(table, sealed, &base);
+        if lacking.batches.is_empty() {
             if own_entry {
                 attempt.files = None;
             }
             return Ok(Tried::Done);
         }
         let files = &mut attempt.files;
-        self.upload(table, &batches, &base, ahead, files).await?;
+        self.upload(&lacking, &base, ahead, files).await?;
         self.reach(CrashPoint::AfterUpload(table)).await;
         let claim = self.claim(table, sealed, &base, &mut attempt.claim).await?;
         self.reach(CrashPoint::AfterWatermark(table)).await;
@@ -147,7 +147,7 @@ impl Lake {
     }
 
     /// Those sealed batches that have rows in a table and are not in it yet.
-    fn above(&self, table: Table, sealed: &Sealed, base: &Base) -> Vec<Held> {
+    fn above(&self, table: Table, sealed: &Sealed, base: &Base) -> Lacking {
         let ledger = self.ledger();
         let is_new = |batch: &&Held| {
             let seq = base.marks.get(&batch.sender).map_or(0, |mark| mark.seq);
@@ -158,7 +158,8 @@ impl Lake {
             let seq = seq.max(ledger.seq(&batch.sender));
             batch.gap.is_none() && batch.rows[table] > 0 && batch.seq > seq
         };
-        sealed.batches.iter().filter(is_new).cloned().collect()
+        let batches = sealed.batches.iter().filter(is_new).cloned().collect();
+        Lacking { table, batches }
     }
 
     /// The watermark that goes with this base: the one of the last try, if it was raised from the same.

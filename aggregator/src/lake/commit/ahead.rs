@@ -20,7 +20,14 @@ pub(super) struct Ahead<'a> {
     tables: [Option<Expected>; Table::ALL.len()],
 }
 
-/// What a table is expected to lack.
+/// What a table lacks.
+pub(super) struct Lacking {
+    pub table: Table,
+    /// In the order in which they are sealed, each with rows for it.
+    pub batches: Vec<Held>,
+}
+
+/// Files of what a table is expected to lack.
 struct Expected {
     batches: Batches,
     files: Vec<NewFile>,
@@ -63,28 +70,30 @@ impl Lake {
     /// The files of exactly these batches.
     pub(super) async fn make(
         &self,
-        table: Table,
-        batches: &[Held],
+        lacking: &Lacking,
         ahead: &mut Ahead<'_>,
     ) -> Result<Vec<NewFile>, LakeError> {
+        let table = lacking.table;
         let expected = ahead.tables[table as usize].take();
-        if let Some(expected) = expected.filter(|expected| expected.batches.are(batches)) {
+        let fits = |expected: &Expected| expected.batches.are(&lacking.batches);
+        if let Some(expected) = expected.filter(fits) {
             return Ok(expected.files);
         }
-        let mut lacking = vec![(table, batches.to_vec())];
+        let mut others = Vec::new();
         for later in Table::ALL {
             if later > table
                 && ahead.tables[later as usize].is_none()
                 && let Some(base) = self.state(later).known()
             {
-                lacking.push((later, self.above(later, ahead.sealed, &base)));
+                others.push(self.above(later, ahead.sealed, &base));
             }
         }
-        let mut made = self.encode(table, wanted(ahead.sealed, &lacking)).await?;
-        for (later, batches) in lacking.into_iter().skip(1) {
-            ahead.tables[later as usize] = Some(Expected {
+        let wanted = wanted(ahead.sealed, others.iter().chain([lacking]));
+        let mut made = self.encode(table, wanted).await?;
+        for Lacking { table, batches } in others {
+            ahead.tables[table as usize] = Some(Expected {
                 batches: Batches::of(&batches),
-                files: std::mem::take(&mut made[later as usize]),
+                files: std::mem::take(&mut made[table as usize]),
             });
         }
         Ok(std::mem::take(&mut made[table as usize]))
@@ -108,10 +117,9 @@ impl Lake {
 }
 
 /// Each sealed batch that some table lacks. Those of each table are in the order of all.
-fn wanted(sealed: &Sealed, lacking: &[(Table, Vec<Held>)]) -> Vec<Wanted> {
+fn wanted<'a>(sealed: &Sealed, lacking: impl Iterator<Item = &'a Lacking>) -> Vec<Wanted> {
     let mut rest: Vec<_> = lacking
-        .iter()
-        .map(|(table, batches)| (*table, batches.iter().peekable()))
+        .map(|lacking| (lacking.table, lacking.batches.iter().peekable()))
         .collect();
     let wanted = sealed.batches.iter().map(|batch| {
         let mut tables = [false; Table::ALL.len()];

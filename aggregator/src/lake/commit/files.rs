@@ -12,9 +12,8 @@ use super::{
         log::{PARTITION_COLUMNS, action::Add, name},
         state::Base,
     },
-    ahead::{Ahead, Batches},
+    ahead::{Ahead, Batches, Lacking},
 };
-use crate::held::Held;
 
 /// Files that are written at once.
 const AT_ONCE: usize = 4;
@@ -43,8 +42,8 @@ impl Files {
         self.files.iter().map(|file| &file.add)
     }
 
-    fn is_of(&self, batches: &[Held], base: &Base) -> bool {
-        self.fence == base.fence && self.batches.are(batches)
+    fn is_of(&self, lacking: &Lacking, base: &Base) -> bool {
+        self.fence == base.fence && self.batches.are(&lacking.batches)
     }
 }
 
@@ -53,25 +52,24 @@ impl Lake {
     /// they still fit.
     pub(super) async fn upload(
         &self,
-        table: Table,
-        batches: &[Held],
+        lacking: &Lacking,
         base: &Base,
         ahead: &mut Ahead<'_>,
         files: &mut Option<Files>,
     ) -> Result<(), LakeError> {
         if !files
             .as_ref()
-            .is_some_and(|files| files.is_of(batches, base))
+            .is_some_and(|files| files.is_of(lacking, base))
         {
             self.forget(files.take());
         }
         let files = match files {
             Some(files) => files,
             None => {
-                let made = self.make(table, batches, ahead).await?.into_iter();
-                let named: Result<_, _> = made.map(|file| self.name(table, file)).collect();
+                let made = self.make(lacking, ahead).await?.into_iter();
+                let named: Result<_, _> = made.map(|file| self.name(lacking.table, file)).collect();
                 files.insert(Files {
-                    batches: Batches::of(batches),
+                    batches: Batches::of(&lacking.batches),
                     fence: base.fence,
                     files: named?,
                 })

@@ -98,7 +98,7 @@ impl Inputs {
     pub fn push(&mut self, mut input: Input) -> Result<(), WriteError> {
         let rows = input.count();
         self.known.clear();
-        self.pool.sender(input.header.epoch);
+        self.pool.batch_of(input.header.epoch);
         let mut sent = input.take_columns().into_iter().peekable();
         for (column, stored) in self.table.columns().iter().zip(&mut self.columns) {
             if column.is_of_header || column.is_of_ledger {

@@ -42,7 +42,7 @@ impl Default for WriteSettings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            file_rows: 131_072,
+            file_rows: 65_536,
         }
     }
 }
