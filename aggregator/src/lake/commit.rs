@@ -1,6 +1,7 @@
 //! One cycle: each data table in turn, the ledger last. There is one rule for all that can go wrong:
 //! what is not certain is read again, filtered again, and put at the version after that.
 
+mod ahead;
 mod files;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ use crate::{
     held::Held,
     intake::{Ledger, Sealed, Watermark},
 };
+use ahead::{Ahead, Lacking};
 use files::Files;
 
 /// Pause after the first conflict; rivals part within a few of them.
@@ -59,18 +61,24 @@ impl Lake {
     /// for the next cycle. May be dropped at any time.
     pub async fn commit(&self, sealed: &Sealed) -> Result<Ledger, LakeError> {
         let _turn = self.cycle.lock().await;
+        let mut ahead = Ahead::new(sealed);
         for table in Table::ALL {
-            self.commit_table(table, sealed).await?;
+            self.commit_table(table, sealed, &mut ahead).await?;
         }
         (self.settings.hook)(CrashPoint::BeforeAnswer).await;
         Ok(self.ledger())
     }
 
-    async fn commit_table(&self, table: Table, sealed: &Sealed) -> Result<(), LakeError> {
+    async fn commit_table(
+        &self,
+        table: Table,
+        sealed: &Sealed,
+        ahead: &mut Ahead<'_>,
+    ) -> Result<(), LakeError> {
         let mut attempt = Attempt::default();
         let mut pause = FIRST_PAUSE;
         let outcome = loop {
-            match self.try_table(table, sealed, &mut attempt).await {
+            match self.try_table(table, sealed, ahead, &mut attempt).await {
                 Ok(Tried::Done) => break Ok(()),
                 Ok(Tried::Unsure) => {}
                 Err(error) if error.may_pass() => {
@@ -89,6 +97,7 @@ impl Lake {
         &self,
         table: Table,
         sealed: &Sealed,
+        ahead: &mut Ahead<'_>,
         attempt: &mut Attempt,
     ) -> Result<Tried, LakeError> {
         let base = self.state(table).read().await?;
@@ -102,15 +111,15 @@ impl Lake {
             .claim
             .as_ref()
             .is_some_and(|claim| claim.number == base.number);
-        let batches = self.above(table, sealed, &base);
-        if batches.is_empty() {
+        let lacking = self.above(table, sealed, &base);
+        if lacking.batches.is_empty() {
             if own_entry {
                 attempt.files = None;
             }
             return Ok(Tried::Done);
         }
-        self.upload(table, &batches, &base, &mut attempt.files)
-            .await?;
+        let files = &mut attempt.files;
+        self.upload(&lacking, &base, ahead, files).await?;
         self.reach(CrashPoint::AfterUpload(table)).await;
         let claim = self.claim(table, sealed, &base, &mut attempt.claim).await?;
         self.reach(CrashPoint::AfterWatermark(table)).await;
@@ -138,7 +147,7 @@ impl Lake {
     }
 
     /// Those sealed batches that have rows in a table and are not in it yet.
-    fn above(&self, table: Table, sealed: &Sealed, base: &Base) -> Vec<Held> {
+    fn above(&self, table: Table, sealed: &Sealed, base: &Base) -> Lacking {
         let ledger = self.ledger();
         let is_new = |batch: &&Held| {
             let seq = base.marks.get(&batch.sender).map_or(0, |mark| mark.seq);
@@ -149,7 +158,8 @@ impl Lake {
             let seq = seq.max(ledger.seq(&batch.sender));
             batch.gap.is_none() && batch.rows[table] > 0 && batch.seq > seq
         };
-        sealed.batches.iter().filter(is_new).cloned().collect()
+        let batches = sealed.batches.iter().filter(is_new).cloned().collect();
+        Lacking { table, batches }
     }
 
     /// The watermark that goes with this base: the one of the last try, if it was raised from the same.

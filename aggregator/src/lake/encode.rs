@@ -18,6 +18,25 @@ pub struct NewFile {
     pub stats: String,
 }
 
+/// A batch, and the tables that its rows are wanted for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which.
+    pub batch: Held,
+    /// By table. Each of them has rows of it; of a gap only `reconcile` has one.
+    pub tables: [bool; Table::ALL.len()],
+}
+
+impl Wanted {
+    /// Those of its rows that belong into this table are wanted.
+    pub fn is_for(&self, table: Table) -> bool {
+        self.tables[table as usize]
+    }
+}
+
+/// Files by table.
+pub type Made = [Vec<NewFile>; Table::ALL.len()];
+
 /// Why batches could not be made into files.
 pub type EncodeError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -26,7 +45,8 @@ pub trait Encode: Send + Sync {
     /// Schema of a table as Delta's `schemaString`.
     fn schema(&self, table: Table) -> String;
 
-    /// The rows of these batches for one table, every one of them; several files if they are of several
-    /// partitions. Of a gap only `reconcile` has a row.
-    fn files(&self, table: Table, batches: &[Held]) -> Result<Vec<NewFile>, EncodeError>;
+    /// The rows of these batches for the tables that want them, every one of them; several files of a
+    /// table if they are of several partitions. All tables at once, because to read a batch takes as long as
+    /// to write some of its tables.
+    fn files(&self, wanted: &[Wanted]) -> Result<Made, EncodeError>;
 }

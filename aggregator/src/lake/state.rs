@@ -128,6 +128,13 @@ impl TableState {
         }
     }
 
+    /// As it was last read, if that is at hand: it may have gone on since.
+    pub fn known(&self) -> Option<Base> {
+        let known = self.known.try_lock().ok()?;
+        let known = known.as_ref()?;
+        Some(base(&known.snapshot, &known.marks))
+    }
+
     /// Our entry is surely there: no need to read it.
     pub async fn advance(&self, base: &Base, number: u64, marks: &Arc<Watermark>) {
         let mut known = self.known.lock().await;

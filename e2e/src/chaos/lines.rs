@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aggregator::{
     held::Held,
-    lake::encode::{Encode, EncodeError, NewFile},
+    lake::encode::{Encode, EncodeError, Made, NewFile, Wanted},
 };
 use protocol::{
     Batch, Body, Limits, Table,
@@ -21,7 +21,22 @@ impl Encode for Lines {
         json!({ "type": "struct", "fields": [] }).to_string()
     }
 
-    fn files(&self, table: Table, batches: &[Held]) -> Result<Vec<NewFile>, EncodeError> {
+    fn files(&self, wanted: &[Wanted]) -> Result<Made, EncodeError> {
+        let mut made = Made::default();
+        for table in Table::ALL {
+            let wanted = wanted.iter().filter(|wanted| wanted.is_for(table));
+            made[table as usize] = self.of(table, wanted.map(|wanted| &wanted.batch))?;
+        }
+        Ok(made)
+    }
+}
+
+impl Lines {
+    fn of<'a>(
+        &self,
+        table: Table,
+        batches: impl Iterator<Item = &'a Held>,
+    ) -> Result<Vec<NewFile>, EncodeError> {
         let mut days: BTreeMap<i64, (String, u64)> = BTreeMap::new();
         for held in batches {
             let batch = protocol::decode(&held.frame, &Limits::default())?;

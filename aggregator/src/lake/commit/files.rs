@@ -5,14 +5,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 use protocol::{Epoch, Table};
 
-use super::super::{
-    Lake, LakeError,
-    encode::{EncodeError, NewFile},
-    log::{PARTITION_COLUMNS, action::Add, name},
-    settings::Offload,
-    state::Base,
+use super::{
+    super::{
+        Lake, LakeError,
+        encode::NewFile,
+        log::{PARTITION_COLUMNS, action::Add, name},
+        state::Base,
+    },
+    ahead::{Ahead, Batches, Lacking},
 };
-use crate::held::Held;
 
 /// Files that are written at once.
 const AT_ONCE: usize = 4;
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 4;
 /// is not filled with files that nothing names.
 pub(super) struct Files {
     /// The batches whose rows they are: nothing else may be committed with them.
-    batches: Vec<(crate::held::Sender, u64)>,
+    batches: Batches,
     /// The fence before the first of them was written. After another one, vacuum may delete them.
     fence: u64,
     files: Vec<One>,
@@ -41,10 +42,8 @@ impl Files {
         self.files.iter().map(|file| &file.add)
     }
 
-    fn is_of(&self, batches: &[Held], base: &Base) -> bool {
-        let wanted = batches.iter().map(|batch| (&batch.sender, batch.seq));
-        let own = self.batches.iter().map(|(sender, seq)| (sender, *seq));
-        self.fence == base.fence && own.eq(wanted)
+    fn is_of(&self, lacking: &Lacking, base: &Base) -> bool {
+        self.fence == base.fence && self.batches.are(&lacking.batches)
     }
 }
 
@@ -53,27 +52,28 @@ impl Lake {
     /// they still fit.
     pub(super) async fn upload(
         &self,
-        table: Table,
-        batches: &[Held],
+        lacking: &Lacking,
         base: &Base,
+        ahead: &mut Ahead<'_>,
         files: &mut Option<Files>,
     ) -> Result<(), LakeError> {
         if !files
             .as_ref()
-            .is_some_and(|files| files.is_of(batches, base))
+            .is_some_and(|files| files.is_of(lacking, base))
         {
             self.forget(files.take());
         }
         let files = match files {
             Some(files) => files,
-            None => files.insert(Files {
-                batches: batches
-                    .iter()
-                    .map(|batch| (batch.sender.clone(), batch.seq))
-                    .collect(),
-                fence: base.fence,
-                files: self.encode(table, batches).await?,
-            }),
+            None => {
+                let made = self.make(lacking, ahead).await?.into_iter();
+                let named: Result<_, _> = made.map(|file| self.name(lacking.table, file)).collect();
+                files.insert(Files {
+                    batches: Batches::of(&lacking.batches),
+                    fence: base.fence,
+                    files: named?,
+                })
+            }
         };
         let writes: Vec<_> = files
             .files
@@ -108,25 +108,6 @@ impl Lake {
             file.content = None;
         }
         Ok(())
-    }
-
-    async fn encode(&self, table: Table, batches: &[Held]) -> Result<Vec<One>, LakeError> {
-        let encode = self.settings.encode.clone();
-        let encoded = match self.settings.offload {
-            Offload::Inline => encode.files(table, batches),
-            Offload::Blocking => {
-                let batches = batches.to_vec();
-                let work = tokio::task::spawn_blocking(move || encode.files(table, &batches));
-                work.await
-                    .unwrap_or_else(|error| Err(EncodeError::from(error)))
-            }
-        };
-        let failed = |source| LakeError::Encode {
-            table: table.name(),
-            source,
-        };
-        let files = encoded.map_err(failed)?.into_iter();
-        files.map(|file| self.name(table, file)).collect()
     }
 
     fn name(&self, table: Table, file: NewFile) -> Result<One, LakeError> {

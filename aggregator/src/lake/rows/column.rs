@@ -2,8 +2,7 @@
 
 use super::{
     stored::{Present, Span, Stored},
-    texts::{ABSENT, Pool},
-    time,
+    texts::ABSENT,
 };
 
 /// Values of one column in the order of the file.
@@ -40,31 +39,6 @@ impl Placed {
             Stored::Texts(rows) => Self::Texts(rows.placed(places)),
             Stored::Lists(rows) => Self::Lists(rows.placed(places), rows.items),
         }
-    }
-
-    /// Times as texts.
-    pub fn into_time_texts(self, pool: &mut Pool) -> Self {
-        let Self::Longs(values, present) = self else {
-            return self;
-        };
-        // Few are different: an agent tells the end of its window.
-        let mut last = None;
-        let mut number = |unix_us: i64| match last {
-            Some((known, number)) if known == unix_us => number,
-            _ => {
-                let number = pool.shared(&time::iso(protocol::Timestamp { unix_us }));
-                last = Some((unix_us, number));
-                number
-            }
-        };
-        let has = |row: usize| {
-            present
-                .as_ref()
-                .is_none_or(|present| present.get(row) == Some(&true))
-        };
-        let rows = values.iter().enumerate();
-        let numbers = rows.map(|(row, time)| if has(row) { number(*time) } else { ABSENT });
-        Self::Texts(numbers.collect())
     }
 
     /// Whether a row has no value.

@@ -59,10 +59,11 @@ fn write_to(out: &mut Vec<u8>, mut inputs: Inputs) -> Result<ParquetMetaData, Wr
     let mut group = file.writer.next_row_group().map_err(failed)?;
     let stored = columns.iter().zip(&mut inputs.columns);
     for ((at, (column, stored)), writer) in stored.enumerate().zip(writers) {
-        let mut placed = Placed::new(stored.take(), &places);
+        let mut stored = stored.take();
         if column.kind == Kind::TimeText {
-            placed = placed.into_time_texts(&mut inputs.pool);
+            stored = stored.into_time_texts(&mut inputs.pool);
         }
+        let placed = Placed::new(stored, &places);
         if !column.is_nullable && placed.lacks_any() {
             return Err(WriteError::Lacks {
                 table: table.name(),

@@ -31,20 +31,20 @@ pub enum Rows {
 }
 
 impl Input {
-    /// What of a batch belongs into a table; `None` if that is nothing.
-    pub fn of(batch: Batch, table: Table) -> Option<Self> {
-        let rows = match batch.body {
-            Body::Whole(tables) => {
-                let mut tables = tables.into_iter();
-                let data = tables.find(|data| data.table == table && data.rows > 0)?;
-                Rows::Data(data)
-            }
-            Body::Gap(gap) if table == Table::Reconcile => Rows::Gap(gap),
-            Body::Gap(_) => return None,
+    /// What of a batch belongs into which table.
+    pub fn all(batch: Batch) -> impl Iterator<Item = (Table, Self)> {
+        let Batch { header, body } = batch;
+        let rows = match body {
+            Body::Whole(tables) => tables
+                .into_iter()
+                .filter(|data| data.rows > 0)
+                .map(|data| (data.table, Rows::Data(data)))
+                .collect(),
+            Body::Gap(gap) => vec![(Table::Reconcile, Rows::Gap(gap))],
         };
-        Some(Self {
-            header: batch.header,
-            rows,
+        rows.into_iter().map(move |(table, rows)| {
+            let header = header.clone();
+            (table, Self { header, rows })
         })
     }
 
@@ -98,7 +98,7 @@ impl Inputs {
     pub fn push(&mut self, mut input: Input) -> Result<(), WriteError> {
         let rows = input.count();
         self.known.clear();
-        self.pool.sender(input.header.epoch);
+        self.pool.batch_of(input.header.epoch);
         let mut sent = input.take_columns().into_iter().peekable();
         for (column, stored) in self.table.columns().iter().zip(&mut self.columns) {
             if column.is_of_header || column.is_of_ledger {

@@ -21,10 +21,9 @@ use parquet::errors::ParquetError;
 use protocol::{Invalid, Limits, Table};
 
 use super::{
-    encode::{Encode, EncodeError, NewFile},
+    encode::{Encode, EncodeError, Made, Wanted},
     schema,
 };
-use crate::held::Held;
 
 pub use input::{Input, Inputs, Rows};
 pub use write::{build, sort, write_files};
@@ -35,7 +34,7 @@ pub struct WriteSettings {
     /// Of the batches, as when they came in.
     pub limits: Limits,
     /// Rows of a file, which is one row group, beside those of one more batch. It bounds the memory
-    /// that a commit takes, for its files are made one after the other.
+    /// that a commit takes: of each table, the rows of one file are gathered at a time.
     pub file_rows: u64,
 }
 
@@ -43,7 +42,7 @@ impl Default for WriteSettings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            file_rows: 131_072,
+            file_rows: 65_536,
         }
     }
 }
@@ -53,8 +52,8 @@ impl Encode for WriteSettings {
         schema::delta(table.columns())
     }
 
-    fn files(&self, table: Table, batches: &[Held]) -> Result<Vec<NewFile>, EncodeError> {
-        Ok(write_files(table, batches, self)?)
+    fn files(&self, wanted: &[Wanted]) -> Result<Made, EncodeError> {
+        Ok(write_files(wanted, self)?)
     }
 }
 

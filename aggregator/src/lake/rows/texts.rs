@@ -14,13 +14,26 @@ pub const ABSENT: u32 = u32::MAX;
 pub struct Pool {
     texts: Texts,
     shared: HashTable<Entry>,
-    /// Names of the pods of one sender. A table of all of them would be too large for the caches, and
-    /// hardly any of them comes from another sender.
-    own: HashTable<Entry>,
-    epoch: Epoch,
+    own: Own,
     /// With random keys: labels are texts that any user of a cluster chooses.
     hasher: DefaultHashBuilder,
 }
+
+/// Names of the pods of one sender, which hardly any other sends. They come in the same order window
+/// after window, so that those of its last batch find them without a table.
+#[derive(Default)]
+struct Own {
+    epoch: Epoch,
+    /// Numbers that its last batch had.
+    last: Vec<u32>,
+    /// Where the next one is looked for.
+    at: usize,
+    /// Numbers that this batch has so far.
+    now: Vec<u32>,
+}
+
+/// So many of the last batch's pods may have gone, one after the other, until they are not found again.
+const NEAR: usize = 8;
 
 /// The hash is kept so that growing reads no text.
 struct Entry {
@@ -48,8 +61,9 @@ impl Pool {
     /// The text's number, the same for all senders.
     pub fn shared(&mut self, text: &str) -> u32 {
         let hash = self.hasher.hash_one(text);
-        if let Some(number) = self.texts.find(&self.shared, hash, text) {
-            return number;
+        let is_it = |entry: &Entry| entry.hash == hash && self.texts.get(entry.number) == text;
+        if let Some(entry) = self.shared.find(hash, is_it) {
+            return entry.number;
         }
         let number = self.texts.push(text, false);
         let entry = Entry { hash, number };
@@ -57,23 +71,33 @@ impl Pool {
         number
     }
 
-    /// The text's number, the same for this sender only: texts of different numbers may be equal.
+    /// The text's number, mostly the same for this sender: texts of different numbers may be equal.
     pub fn own(&mut self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text);
-        if let Some(number) = self.texts.find(&self.own, hash, text) {
-            return number;
-        }
-        let number = self.texts.push(text, true);
-        let entry = Entry { hash, number };
-        self.own.insert_unique(hash, entry, |entry| entry.hash);
+        let Own { last, at, now, .. } = &mut self.own;
+        let near = last.iter().skip(*at).take(NEAR);
+        let found = near
+            .enumerate()
+            .find(|(_, number)| self.texts.get(**number) == text);
+        let number = match found {
+            Some((further, number)) => {
+                *at += further + 1;
+                *number
+            }
+            None => self.texts.push(text, true),
+        };
+        now.push(number);
         number
     }
 
-    /// What comes now is of this sender.
-    pub fn sender(&mut self, epoch: Epoch) {
-        if epoch != self.epoch {
-            self.epoch = epoch;
-            self.own.clear();
+    /// What comes now is a batch of this sender.
+    pub fn batch_of(&mut self, epoch: Epoch) {
+        let own = &mut self.own;
+        std::mem::swap(&mut own.last, &mut own.now);
+        own.now.clear();
+        own.at = 0;
+        if epoch != own.epoch {
+            own.epoch = epoch;
+            own.last.clear();
         }
     }
 
@@ -106,11 +130,6 @@ impl Texts {
         let start = place.start as usize;
         let end = start.saturating_add((place.len & !IS_OWN) as usize);
         all.get(start..end).unwrap_or_default()
-    }
-
-    fn find(&self, numbers: &HashTable<Entry>, hash: u64, text: &str) -> Option<u32> {
-        let is_it = |entry: &Entry| entry.hash == hash && self.get(entry.number) == text;
-        numbers.find(hash, is_it).map(|entry| entry.number)
     }
 
     fn push(&mut self, text: &str, is_own: bool) -> u32 {

@@ -1,6 +1,6 @@
 //! Which batches go into which file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use bytes::Bytes;
 use protocol::{Table, decode};
@@ -12,75 +12,123 @@ use super::{
     stats::stats,
     time,
 };
-use crate::{held::Held, lake::encode::NewFile};
+use crate::lake::encode::{Made, NewFile, Wanted};
 
 /// Bytes of a file's texts, beside those of one more batch: numbers of texts stay far below what a
 /// `u32` holds.
 const TEXT_BYTES: usize = 256 << 20;
 
-/// The rows of these batches for one table, each of them once, as files of one cluster and one day.
-pub fn write_files(
-    table: Table,
-    batches: &[Held],
-    settings: &WriteSettings,
-) -> Result<Vec<NewFile>, WriteError> {
-    let mut folders: BTreeMap<(&str, String), Vec<&Held>> = BTreeMap::new();
-    for batch in batches.iter().filter(|batch| rows(table, batch) > 0) {
+/// The rows of these batches for the tables that want them, each of them once, as files of one cluster
+/// and one day. Each batch is decoded once: in memory it waits as it was sent.
+pub fn write_files(wanted: &[Wanted], settings: &WriteSettings) -> Result<Made, WriteError> {
+    let mut folders: BTreeMap<(&str, String), Vec<&Wanted>> = BTreeMap::new();
+    for wanted in wanted {
+        let batch = &wanted.batch;
         let folder = (&*batch.cluster, time::date(batch.window_end));
-        folders.entry(folder).or_default().push(batch);
+        folders.entry(folder).or_default().push(wanted);
     }
-    let mut files = Vec::new();
-    for ((cluster, date), batches) in folders {
-        let mut folder = Folder {
-            table,
-            partition: (cluster.to_owned(), date),
-            files: &mut files,
-        };
-        folder.write(&batches, settings)?;
+    let mut made = Made::default();
+    for ((cluster, date), wanted) in folders {
+        let partition = (cluster.to_owned(), date);
+        let folder = |table| Folder::new(table, &partition, &wanted, settings);
+        let mut folders = Table::ALL.map(folder);
+        for wanted in wanted {
+            add(wanted, &mut folders, settings)?;
+        }
+        for (folder, made) in folders.into_iter().zip(&mut made) {
+            made.extend(folder.finish()?);
+        }
     }
-    Ok(files)
+    Ok(made)
 }
 
-/// Rows that a batch has in a table. Each has one in the ledger, a gap no other.
-fn rows(table: Table, batch: &Held) -> u64 {
-    match (table, &batch.gap) {
+/// Decodes a batch, and gathers its rows for each table that wants them.
+fn add(
+    wanted: &Wanted,
+    folders: &mut [Folder<'_>; Table::ALL.len()],
+    settings: &WriteSettings,
+) -> Result<(), WriteError> {
+    let batch = &wanted.batch;
+    let decoded = decode(&batch.frame, &settings.limits).map_err(|source| WriteError::Batch {
+        node: batch.sender.node.to_string(),
+        seq: batch.seq,
+        source,
+    })?;
+    let mut rest = Table::ALL.map(|table| rows(table, wanted));
+    for (table, input) in Input::all(decoded).filter(|(table, _)| wanted.is_for(*table)) {
+        let rest = &mut rest[table as usize];
+        *rest = rest.wrapping_sub(input.count() as u64);
+        if *rest == 0 {
+            folders[table as usize].push(input)?;
+        }
+    }
+    match Table::ALL
+        .into_iter()
+        .find(|table| rest[*table as usize] != 0)
+    {
+        None => Ok(()),
+        Some(table) => Err(WriteError::Rows {
+            node: batch.sender.node.to_string(),
+            seq: batch.seq,
+            table: table.name(),
+        }),
+    }
+}
+
+/// Rows of a batch that a table wants. Each has one in the ledger, a gap no other.
+fn rows(table: Table, wanted: &Wanted) -> u64 {
+    match (table, &wanted.batch.gap) {
+        _ if !wanted.is_for(table) => 0,
         (Table::Reconcile, _) => 1,
         (_, Some(_)) => 0,
-        (_, None) => batch.rows[table],
+        (_, None) => wanted.batch.rows[table],
     }
 }
 
-/// Files of one cluster and day.
+/// A table's files of one cluster and day: as few as the settings allow, all of about one size.
 struct Folder<'a> {
-    table: Table,
-    partition: (String, String),
-    files: &'a mut Vec<NewFile>,
+    partition: &'a (String, String),
+    /// Rows at which a file is closed. The last batch may go beyond.
+    enough: u64,
+    /// Rows that there is room for.
+    room: usize,
+    inputs: Inputs,
+    files: Vec<NewFile>,
 }
 
-impl Folder<'_> {
-    /// As few files as the settings allow, all of about one size.
-    fn write(&mut self, batches: &[&Held], settings: &WriteSettings) -> Result<(), WriteError> {
-        let total: u64 = batches.iter().map(|batch| rows(self.table, batch)).sum();
-        let most = settings.file_rows.max(1);
-        let files = total.div_ceil(most).max(1);
+impl<'a> Folder<'a> {
+    /// For what these batches have for the table.
+    fn new(
+        table: Table,
+        partition: &'a (String, String),
+        wanted: &[&Wanted],
+        settings: &WriteSettings,
+    ) -> Self {
+        let total: u64 = wanted.iter().map(|wanted| rows(table, wanted)).sum();
+        let files = total.div_ceil(settings.file_rows.max(1)).max(1);
         let enough = total.div_ceil(files);
-        // The last batch may go beyond.
         let room = usize::try_from(enough.saturating_add(enough / 64)).unwrap_or(0);
-        let mut inputs = Inputs::new(self.table, room);
-        for batch in batches {
-            inputs.push(self.read(batch, settings)?)?;
-            if inputs.rows as u64 >= enough || inputs.pool.bytes() > TEXT_BYTES {
-                let whole = std::mem::replace(&mut inputs, Inputs::new(self.table, room));
-                self.finish(whole)?;
-            }
-        }
-        match inputs.rows {
-            0 => Ok(()),
-            _ => self.finish(inputs),
+        Self {
+            partition,
+            enough,
+            room,
+            inputs: Inputs::new(table, room),
+            files: Vec::new(),
         }
     }
 
-    fn finish(&mut self, inputs: Inputs) -> Result<(), WriteError> {
+    fn push(&mut self, input: Input) -> Result<(), WriteError> {
+        self.inputs.push(input)?;
+        if self.inputs.rows as u64 >= self.enough || self.inputs.pool.bytes() > TEXT_BYTES {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    /// Makes a file of what was gathered.
+    fn close(&mut self) -> Result<(), WriteError> {
+        let next = Inputs::new(self.inputs.table, self.room);
+        let inputs = mem::replace(&mut self.inputs, next);
         let rows = inputs.rows as u64;
         let (bytes, stats) = build(inputs)?;
         self.files.push(NewFile {
@@ -92,22 +140,11 @@ impl Folder<'_> {
         Ok(())
     }
 
-    /// Decodes a batch once more: in memory it waits as it was sent.
-    fn read(&self, batch: &Held, settings: &WriteSettings) -> Result<Input, WriteError> {
-        let of_batch = || (batch.sender.node.to_string(), batch.seq);
-        let decoded = decode(&batch.frame, &settings.limits).map_err(|source| {
-            let (node, seq) = of_batch();
-            WriteError::Batch { node, seq, source }
-        })?;
-        let input = Input::of(decoded, self.table);
-        match input {
-            Some(input) if input.count() as u64 == rows(self.table, batch) => Ok(input),
-            _ => {
-                let (node, seq) = of_batch();
-                let table = self.table.name();
-                Err(WriteError::Rows { node, seq, table })
-            }
+    fn finish(mut self) -> Result<Vec<NewFile>, WriteError> {
+        if self.inputs.rows > 0 {
+            self.close()?;
         }
+        Ok(self.files)
     }
 }
 

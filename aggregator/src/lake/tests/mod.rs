@@ -1,5 +1,6 @@
 //! Several aggregators on one store that fails, and what the tables hold afterwards.
 
+mod ahead;
 mod crash;
 mod faults;
 pub(crate) mod faulty;

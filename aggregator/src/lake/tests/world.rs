@@ -12,7 +12,7 @@ use crate::{
     lake::{
         Lake, LakeError,
         counters::Counters,
-        encode::{Encode, EncodeError, NewFile},
+        encode::{Encode, EncodeError, Made, NewFile, Wanted},
         log::{Detail, Log, Snapshot, name, table_path},
         random::Random,
         settings::{Offload, Settings},
@@ -35,7 +35,22 @@ impl Encode for Lines {
         format!(r#"{{"type":"struct","fields":[{columns}]}}"#)
     }
 
-    fn files(&self, table: Table, batches: &[Held]) -> Result<Vec<NewFile>, EncodeError> {
+    fn files(&self, wanted: &[Wanted]) -> Result<Made, EncodeError> {
+        let mut made = Made::default();
+        for table in Table::ALL {
+            let wanted = wanted.iter().filter(|wanted| wanted.is_for(table));
+            made[table as usize] = self.of(table, wanted.map(|wanted| &wanted.batch))?;
+        }
+        Ok(made)
+    }
+}
+
+impl Lines {
+    fn of<'a>(
+        &self,
+        table: Table,
+        batches: impl Iterator<Item = &'a Held>,
+    ) -> Result<Vec<NewFile>, EncodeError> {
         let mut clusters: BTreeMap<&str, (String, u64)> = BTreeMap::new();
         for batch in batches {
             let rows = if table == Table::Reconcile {

@@ -7,9 +7,12 @@ mod rows;
 
 use std::{mem, sync::Arc};
 
-use protocol::columns::Values;
+use protocol::{Timestamp, columns::Values};
 
-use super::texts::ABSENT;
+use super::{
+    texts::{ABSENT, Pool},
+    time,
+};
 
 pub use lists::{Lists, Span};
 pub use rows::{Present, Rows, Sparse};
@@ -91,6 +94,27 @@ impl Stored {
     /// Takes it, so that it is let go before the next.
     pub fn take(&mut self) -> Self {
         mem::replace(self, Self::new(0))
+    }
+
+    /// Times as texts. Rows that came together mostly tell one time, and they are still together here.
+    pub fn into_time_texts(self, pool: &mut Pool) -> Self {
+        let Self::Longs(rows) = self else {
+            return self;
+        };
+        let mut last = None;
+        let mut number = |unix_us: i64| match last {
+            Some((known, number)) if known == unix_us => number,
+            _ => {
+                let number = pool.shared(&time::iso(Timestamp { unix_us }));
+                last = Some((unix_us, number));
+                number
+            }
+        };
+        let mut texts = rows.values.map(&mut number);
+        if let Some(present) = &rows.present {
+            texts.clear_where(present, ABSENT);
+        }
+        Self::Texts(texts)
     }
 
     /// From the first value on it has a kind.

@@ -109,6 +109,29 @@ impl<T: Exact> Rows<T> {
         self.len = self.len.saturating_add(more);
     }
 
+    /// Other values for these.
+    pub fn map<U: Exact>(self, mut value: impl FnMut(T) -> U) -> Rows<U> {
+        let mut rows = Rows::new(self.most);
+        match self.same() {
+            Some(same) => rows.push_same(value(same), self.len),
+            None => {
+                rows.each = self.each.into_iter().map(value).collect();
+                rows.len = self.len;
+            }
+        }
+        rows
+    }
+
+    /// Gives those rows that have none another value.
+    pub fn clear_where(&mut self, has: &[bool], absent: T) {
+        self.spread(self.len);
+        for (value, has) in self.each.iter_mut().zip(has) {
+            if !has {
+                *value = absent;
+            }
+        }
+    }
+
     /// The rows at their places.
     pub fn placed(&self, places: &[u32]) -> Vec<T> {
         let mut out = vec![self.same; self.len];

@@ -13,7 +13,10 @@ use super::{
     random::START,
     value::{Value, read},
 };
-use crate::held::{Held, Sender};
+use crate::{
+    held::{Held, Sender},
+    lake::encode::{Made, NewFile, Wanted},
+};
 
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
@@ -88,6 +91,30 @@ fn gap(header: &Header) -> Held {
     held(header, frame, counts, Some(gap))
 }
 
+/// All of their rows, for these tables.
+fn wanted<'a>(tables: &'a [Table], batches: &'a [Held]) -> impl Iterator<Item = Wanted> + use<'a> {
+    batches.iter().map(|batch| Wanted {
+        batch: batch.clone(),
+        tables: Table::ALL.map(|table| tables.contains(&table)),
+    })
+}
+
+fn try_files(
+    table: Table,
+    batches: &[Held],
+    settings: &WriteSettings,
+) -> Result<Vec<NewFile>, WriteError> {
+    let wanted: Vec<_> = wanted(&[table], batches).collect();
+    let mut made = write_files(&wanted, settings)?;
+    let files = std::mem::take(&mut made[table as usize]);
+    assert!(made.iter().all(Vec::is_empty), "files that nobody wants");
+    Ok(files)
+}
+
+fn files(table: Table, batches: &[Held]) -> Vec<NewFile> {
+    try_files(table, batches, &WriteSettings::default()).unwrap()
+}
+
 /// Value of a column in a row.
 fn of<'a>(table: Table, row: &'a [Value], name: &str) -> &'a Value {
     let mut columns = table.columns().iter();
@@ -107,7 +134,7 @@ fn rows_go_to_the_folder_of_their_cluster_and_day() {
         whole(&header("a", 4, START + DAY - 1), 5),
         whole(&header("b", 5, START), 0),
     ];
-    let files = write_files(Table::PodUsage, &batches, &WriteSettings::default()).unwrap();
+    let files = files(Table::PodUsage, &batches);
     let found: Vec<_> = files
         .iter()
         .map(|file| {
@@ -138,7 +165,7 @@ fn each_batch_has_all_of_its_rows_in_files_of_bounded_size() {
         file_rows: 30,
         ..WriteSettings::default()
     };
-    let files = write_files(Table::PodUsage, &batches, &settings).unwrap();
+    let files = try_files(Table::PodUsage, &batches, &settings).unwrap();
     assert!(files.len() >= 4, "{} files", files.len());
     assert!(files.iter().all(|file| file.rows < 30 + 7));
     let rows: Vec<_> = files.iter().flat_map(|file| read(&file.bytes)).collect();
@@ -156,7 +183,7 @@ fn the_ledger_has_one_row_of_every_batch() {
         gap(&header("a", 2, START + 30_000_000)),
         whole(&header("a", 3, START + 60_000_000), 0),
     ];
-    let files = write_files(Table::Reconcile, &batches, &WriteSettings::default()).unwrap();
+    let files = files(Table::Reconcile, &batches);
     assert_eq!(files.len(), 1);
     let rows = read(&files[0].bytes);
     let column = |name| -> Vec<Value> {
@@ -187,7 +214,7 @@ fn the_ledger_has_one_row_of_every_batch() {
 fn a_gap_is_in_no_other_table() {
     let batches = [gap(&header("a", 2, START))];
     for table in Table::ALL {
-        let files = write_files(table, &batches, &WriteSettings::default()).unwrap();
+        let files = files(table, &batches);
         assert_eq!(files.is_empty(), table != Table::Reconcile);
     }
 }
@@ -198,7 +225,7 @@ fn the_published_time_is_a_text_without_needless_fraction() {
         whole(&header("a", 1, START), 1),
         whole(&header("a", 2, START + 30_000_250), 1),
     ];
-    let files = write_files(Table::PodUsage, &batches, &WriteSettings::default()).unwrap();
+    let files = files(Table::PodUsage, &batches);
     let rows = read(&files[0].bytes);
     let times: Vec<&Value> = rows
         .iter()
@@ -213,9 +240,40 @@ fn a_batch_that_is_not_what_was_checked_makes_no_file() {
     let settings = WriteSettings::default();
     let mut batch = whole(&header("a", 1, START), 3);
     batch.rows[Table::PodUsage] = 4;
-    let error = write_files(Table::PodUsage, &[batch.clone()], &settings).unwrap_err();
+    let error = try_files(Table::PodUsage, &[batch.clone()], &settings).unwrap_err();
     assert!(matches!(error, WriteError::Rows { seq: 1, .. }), "{error}");
     batch.frame = Bytes::from_static(b"damaged");
-    let error = write_files(Table::PodUsage, &[batch], &settings).unwrap_err();
+    let error = try_files(Table::PodUsage, &[batch], &settings).unwrap_err();
     assert!(matches!(error, WriteError::Batch { seq: 1, .. }), "{error}");
+}
+
+#[test]
+fn each_table_gets_the_rows_that_it_wants() {
+    let batches: Vec<Held> = (1..=9)
+        .map(|seq| whole(&header("a", seq, START), seq as usize))
+        .collect();
+    let (usage, both) = (&[Table::PodUsage], &[Table::PodUsage, Table::Reconcile]);
+    let ledger = wanted(&[Table::Reconcile], &batches[..2]);
+    let lists = ledger
+        .chain(wanted(both, &batches[2..6]))
+        .chain(wanted(usage, &batches[6..]));
+    let lists: Vec<_> = lists.collect();
+    let made = write_files(&lists, &WriteSettings::default()).unwrap();
+    assert_eq!(seqs(Table::Reconcile, &made), [1, 2, 3, 4, 5, 6]);
+    let expected: Vec<i64> = (3..=9).flat_map(|seq| vec![seq; seq as usize]).collect();
+    assert_eq!(seqs(Table::PodUsage, &made), expected);
+    assert!(made[Table::NodeUsage as usize].is_empty());
+}
+
+/// The seq of each row of a table, sorted.
+fn seqs(table: Table, made: &Made) -> Vec<i64> {
+    let rows = made[table as usize].iter();
+    let rows = rows.flat_map(|file| read(&file.bytes));
+    let seq = |row: Vec<Value>| match of(table, &row, "seq") {
+        Value::Long(seq) => *seq,
+        other => panic!("{other:?} is no seq"),
+    };
+    let mut seqs: Vec<i64> = rows.map(seq).collect();
+    seqs.sort_unstable();
+    seqs
 }

@@ -6,4 +6,5 @@ mod order;
 mod random;
 mod read_back;
 mod shape;
+mod texts;
 mod value;

@@ -1,6 +1,6 @@
 //! Rows a second and core from request bodies to committed Parquet files, everything in this process.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use aggregator::{
     lake::{rows::WriteSettings, settings::Settings as LakeSettings},
@@ -11,18 +11,53 @@ use anyhow::{Result, ensure};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use protocol::RefusalKind;
+use serde::Serialize;
 
-use super::{Args, clients::Client};
-use crate::numbers::{Of, cpu_time};
+use super::{Args, clients::Client, sustained::memory};
+use crate::numbers::{Of, cpu_time, mib, rounded};
 
 /// Bodies that are offered at a time.
 const TOGETHER: usize = 512;
 
 /// What was done and what it took.
+#[derive(Serialize)]
 pub(super) struct FullSpeed {
     pub(super) rows_per_core_second: f64,
-    pub(super) wire_bytes_per_row: f64,
-    pub(super) stored_bytes_per_row: f64,
+    wire_bytes_per_row: f64,
+    stored_bytes_per_row: f64,
+    full_speed_mib: f64,
+}
+
+impl FullSpeed {
+    pub(super) fn check(&self, factor: f64) -> Result<()> {
+        let (bytes, most) = (self.wire_bytes_per_row, 60.0);
+        ensure!(
+            bytes <= most * factor,
+            "wire_bytes_per_row is {bytes}, the bound is {most} times {factor}"
+        );
+        let least = 600_000.0 / factor;
+        ensure!(
+            self.rows_per_core_second >= least,
+            "rows_per_core_second is {}, the bound is {least}",
+            self.rows_per_core_second
+        );
+        Ok(())
+    }
+}
+
+impl fmt::Display for FullSpeed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "full speed  {:.0} rows a second and core, from bodies to committed Parquet, in {} MiB beside the bodies",
+            self.rows_per_core_second, self.full_speed_mib
+        )?;
+        write!(
+            out,
+            "size        {} bytes a pod-row on the wire, {} in all files",
+            self.wire_bytes_per_row, self.stored_bytes_per_row
+        )
+    }
 }
 
 /// Bodies of all nodes for one window, made before anything is measured.
@@ -42,12 +77,18 @@ pub(super) fn measure(args: &Args, directory: &Path) -> Result<FullSpeed> {
         .worker_threads(1)
         .enable_all()
         .build()?;
+    let process = std::process::id();
+    // From here on the greatest size is the one of now.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = memory(process, "VmRSS:")?;
     let used = runtime.block_on(take_all(&tables, bodies))?;
-    let stored = bytes_below(&tables.join("pod_usage"))?;
+    let most = memory(process, "VmHWM:")?;
+    let stored = bytes_below(&tables)?;
     Ok(FullSpeed {
-        rows_per_core_second: rows as f64 / used.as_secs_f64(),
-        wire_bytes_per_row: sent as f64 / rows as f64,
-        stored_bytes_per_row: stored as f64 / rows as f64,
+        rows_per_core_second: (rows as f64 / used.as_secs_f64()).round(),
+        wire_bytes_per_row: rounded(sent as f64 / rows as f64),
+        stored_bytes_per_row: rounded(stored as f64 / rows as f64),
+        full_speed_mib: rounded(mib(most.saturating_sub(before))),
     })
 }
 

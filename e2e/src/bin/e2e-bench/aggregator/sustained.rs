@@ -62,15 +62,15 @@ pub(super) fn measure(args: &Args, aggregator: &Path, directory: &Path) -> Resul
 async fn load(args: &Args, place: &Place, port: u16, process: u32) -> Result<Sustained> {
     let token: Arc<str> = std::fs::read_to_string(place.file("token"))?.into();
     let dialer = Arc::new(Dialer::new(&place.file("ca.crt"), port)?);
-    let empty = memory(process)?;
+    let empty = memory(process, "VmRSS:")?;
     let client = |number| Client::new(number, args.pods, args.interval, Arc::clone(&token));
     let clients: Vec<Client> = (0..args.nodes).map(client).collect();
     let clients = connect(clients, &dialer).await?;
-    let connected = memory(process)?;
+    let connected = memory(process, "VmRSS:")?;
     let (began, before) = (Instant::now(), cpu(process)?);
     let (clients, sent) = send(clients, args).await?;
     let cores = (cpu(process)? - before).as_secs_f64() / began.elapsed().as_secs_f64();
-    let rss_mib = mib(memory(process)?);
+    let rss_mib = mib(memory(process, "VmRSS:")?);
     let storm_seconds = storm(clients, &dialer).await?;
     let mut took: Vec<f64> = sent
         .iter()
@@ -161,10 +161,10 @@ fn cpu(process: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(sum))
 }
 
-/// Resident memory.
-fn memory(process: u32) -> Result<u64> {
+/// A size as a process's status tells it.
+pub(super) fn memory(process: u32, name: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.split_whitespace().next());
-    Ok(kib.context("no VmRSS")?.parse::<u64>()? * 1024)
+    Ok(kib.with_context(|| format!("no {name}"))?.parse::<u64>()? * 1024)
 }
