@@ -154,6 +154,25 @@ fn number(number: u32, value: u64) -> Vec<u8> {
     field
 }
 
+/// A run of this number alone, as numbers of so many bits.
+fn always(number: u64) -> Vec<(u64, u32)> {
+    let bits = u64::BITS - number.leading_zeros();
+    vec![(1, 1), (1, 4), (bits.into(), 6), (number, bits), (0, 3)]
+}
+
+/// The field that has all runs.
+fn bits(numbers: &[(u64, u32)]) -> Vec<u8> {
+    let each = |(number, bits): (u64, u32)| (0..bits).map(move |at| number >> at & 1);
+    let bits: Vec<u64> = numbers.iter().copied().flat_map(each).collect();
+    let byte = |eight: &[u64]| {
+        eight
+            .iter()
+            .rev()
+            .fold(0, |byte, bit| byte << 1 | *bit as u8)
+    };
+    bytes(5, &bits.chunks(8).map(byte).collect::<Vec<u8>>())
+}
+
 /// Version and header of a batch.
 fn head() -> Vec<u8> {
     let content = content();
@@ -187,18 +206,19 @@ fn bombs_are_refused_before_they_go_off() {
     let limits = Limits::default();
     let constant = |id| bytes(3, &[number(1, id), bytes(6, &[0])].concat());
     let table = |table, rows, columns: Vec<u8>| {
-        bytes(6, &[number(1, table), number(2, rows), columns].concat())
+        bytes(7, &[number(1, table), number(2, rows), columns].concat())
     };
-    let texts = |lengths: &[u8], utf8: &[u8], lists: &[u8], items: &[u8]| {
-        let parts = [
-            bytes(1, lengths),
-            bytes(2, utf8),
-            bytes(3, lists),
-            bytes(4, items),
+    let long = vec![b'a'; limits.text_bytes - 6];
+    // Nothing kept, and all of the long text: then each of so many is made of it.
+    let made = |stem| {
+        let runs = [
+            always(0),
+            always(long.len() as u64),
+            always(stem),
+            always(0),
         ];
-        bytes(5, &parts.concat())
+        bits(&runs.concat())
     };
-    let text = [0x80, 0x80, 0x04];
     let id = of_kind(Table::PodUsage, Kind::Text).next().unwrap();
     for (what, fields, kind, most) in [
         (
@@ -209,13 +229,43 @@ fn bombs_are_refused_before_they_go_off() {
         ),
         (
             "texts without a letter",
-            vec![texts(&vec![0; 15 << 20], b"", b"", b"")],
+            vec![bytes(6, &number(1, limits.texts as u64 + 1))],
             InvalidKind::TooLarge,
-            16 << 20,
+            1 << 10,
+        ),
+        (
+            "more UUIDs than may be",
+            vec![number(4, u64::MAX), bytes(6, &number(1, u64::MAX))],
+            InvalidKind::TooLarge,
+            1 << 10,
+        ),
+        (
+            "a long text in each of many",
+            vec![
+                made(0),
+                bytes(
+                    6,
+                    &[number(1, 1), number(3, 100_000), bytes(5, &long)].concat(),
+                ),
+            ],
+            InvalidKind::TooLarge,
+            2 * limits.batch_bytes + (4 << 20),
+        ),
+        (
+            "a text of what is not before it",
+            vec![
+                made(2),
+                bytes(
+                    6,
+                    &[number(1, 1), number(3, 100_000), bytes(5, &long)].concat(),
+                ),
+            ],
+            InvalidKind::Malformed,
+            4 << 20,
         ),
         (
             "lists of nothing",
-            vec![texts(b"", b"", &vec![0; 15 << 20], b"")],
+            vec![bytes(6, &bytes(6, &vec![0; 15 << 20]))],
             InvalidKind::TooLarge,
             32 << 20,
         ),
@@ -240,8 +290,9 @@ fn bombs_are_refused_before_they_go_off() {
         (
             "one long text in every row",
             vec![
-                texts(&text, &vec![b'a'; 64 << 10], b"", b""),
-                bytes(6, &[number(2, limits.rows as u64), constant(id)].concat()),
+                made(0),
+                bytes(6, &[number(1, 1), bytes(5, &long)].concat()),
+                bytes(7, &[number(2, limits.rows as u64), constant(id)].concat()),
             ],
             InvalidKind::TooLarge,
             1 << 20,

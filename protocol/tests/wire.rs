@@ -246,7 +246,7 @@ fn more_than_the_limits_is_refused() {
             },
         ),
         (
-            "texts.lengths",
+            "texts.bytes",
             Limits {
                 text_bytes: 20,
                 ..limits()

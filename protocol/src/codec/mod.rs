@@ -1,11 +1,15 @@
 //! Bytes of batches and messages: version 1, as `proto/podledger.proto` describes it.
 
+mod bits;
+mod code;
 mod exchange;
 mod fault;
 mod frame;
+mod grown;
 mod read;
 mod reader;
 mod schema;
+mod uuid;
 mod write;
 
 use crate::{Batch, Gap, Header, Invalid, Limits, Row};

@@ -13,6 +13,8 @@ pub(crate) enum Form {
     Zigzag = 1,
     /// Each the zigzag difference to the one before, the first to 0.
     Delta = 2,
+    /// Each is to be taken from the value of another column.
+    Below = 3,
 }
 
 /// A batch.
@@ -27,14 +29,17 @@ pub(crate) struct Batch {
     /// Only of a gap.
     #[prost(message, optional, tag = "3")]
     pub(crate) gap: Option<Gap>,
-    /// 16 bytes for each text that is a UUID; columns refer to them by number.
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) uuids: Vec<u8>,
+    /// How many texts are random UUIDs; columns refer to them by number.
+    #[prost(uint32, tag = "4")]
+    pub(crate) uuids: u32,
+    /// Runs of numbers, each where whoever reads needs it.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) bits: Vec<u8>,
     /// What else columns refer to by number.
-    #[prost(message, optional, tag = "5")]
+    #[prost(message, optional, tag = "6")]
     pub(crate) texts: Option<Texts>,
     /// By their numbers.
-    #[prost(message, repeated, tag = "6")]
+    #[prost(message, repeated, tag = "7")]
     pub(crate) tables: Vec<Table>,
 }
 
@@ -82,17 +87,26 @@ pub(crate) struct Gap {
 /// Every text of a batch once, UUIDs apart.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Texts {
-    /// Bytes of each text that is no UUID.
-    #[prost(uint32, repeated, tag = "1")]
-    pub(crate) lengths: Vec<u32>,
-    /// Those texts, one after the other.
-    #[prost(bytes = "vec", tag = "2")]
+    /// Texts that are told in full but for what they share with the one before.
+    #[prost(uint32, tag = "1")]
+    pub(crate) told: u32,
+    /// Those that are another and a hash.
+    #[prost(uint32, tag = "2")]
+    pub(crate) hashed: u32,
+    /// Those that are another and a random suffix.
+    #[prost(uint32, tag = "3")]
+    pub(crate) suffixed: u32,
+    /// Those that are two others, one after the other.
+    #[prost(uint32, tag = "4")]
+    pub(crate) joined: u32,
+    /// What the first ones do not share, one after the other.
+    #[prost(bytes = "vec", tag = "5")]
     pub(crate) utf8: Vec<u8>,
     /// How many texts each list has.
-    #[prost(uint32, repeated, tag = "3")]
+    #[prost(uint32, repeated, tag = "6")]
     pub(crate) list_lengths: Vec<u32>,
     /// Numbers of the texts of all lists.
-    #[prost(uint32, repeated, tag = "4")]
+    #[prost(uint32, repeated, tag = "7")]
     pub(crate) items: Vec<u32>,
 }
 
@@ -135,6 +149,15 @@ pub(crate) struct Column {
     /// Each value is the sum of this column of `pod_network` over the rows of the pod.
     #[prost(uint32, tag = "10")]
     pub(crate) sum_of: u32,
+    /// What numbers are added to, or taken from: the value of this column.
+    #[prost(uint32, tag = "11")]
+    pub(crate) base: u32,
+    /// The column whose values the numbers are about as long as.
+    #[prost(uint32, tag = "12")]
+    pub(crate) like: u32,
+    /// Each value is that of this column of `pod_usage` in the row of the pod.
+    #[prost(uint32, tag = "13")]
+    pub(crate) of_pod: u32,
 }
 
 /// A request.

@@ -2,11 +2,12 @@
 
 use super::{
     super::{
+        bits,
         fault::{bad_value, malformed, too_large},
         reader::{Reader, Value},
         schema::Form,
     },
-    derived::{self, Sum},
+    derived::{self, Waiting},
     texts::Dictionary,
     values,
 };
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Where columns are read.
-pub(super) struct Context<'a> {
+pub(super) struct Context<'a, 'b> {
     /// Of which table.
     pub(super) table: Table,
     /// Its rows.
@@ -25,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) window_end: Timestamp,
     /// What texts are told by.
     pub(super) dictionary: &'a Dictionary,
+    /// What is left of the runs.
+    pub(super) bits: &'a mut bits::Reader<'b>,
     /// What texts may still take when written out.
     pub(super) written_bytes: usize,
 }
@@ -42,6 +45,9 @@ pub(super) struct Raw<'a> {
     pub(super) dividend: u64,
     pub(super) divisor: f64,
     pub(super) sum_of: u64,
+    pub(super) base: u64,
+    pub(super) like: u64,
+    pub(super) of_pod: u64,
 }
 
 /// A column's place, for saying where something is wrong.
@@ -89,16 +95,16 @@ impl Place<'_> {
 pub(super) struct Columns<'a> {
     list: Vec<ColumnData>,
     quotient: Option<(usize, Raw<'a>)>,
-    sums: Vec<Sum>,
+    waiting: Vec<Waiting>,
 }
 
-impl<'a> Context<'_> {
+impl<'a> Context<'_, '_> {
     /// No column yet.
     pub(super) fn list(&self) -> Columns<'a> {
         Columns {
             list: Vec::with_capacity(self.table.columns().len()),
             quotient: None,
-            sums: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -122,11 +128,13 @@ impl<'a> Context<'_> {
             count,
         };
         let values = if !derived::is_derived(&place, &raw)? {
-            values::read(self, &place, &raw)?
-        } else if raw.sum_of != 0 {
-            columns.sums.push(Sum {
+            values::read(self, &place, &raw, &columns.list)?
+        } else if raw.dividend == 0 {
+            columns.waiting.push(Waiting {
+                table: self.table,
                 id: raw.id,
-                of: raw.sum_of,
+                sum_of: raw.sum_of,
+                of_pod: raw.of_pod,
             });
             Values::Longs(Vec::new())
         } else if columns.quotient.is_none() {
@@ -147,11 +155,11 @@ impl<'a> Context<'_> {
     pub(super) fn finish(
         &self,
         columns: Columns<'_>,
-    ) -> Result<(Vec<ColumnData>, Vec<Sum>), Invalid> {
+    ) -> Result<(Vec<ColumnData>, Vec<Waiting>), Invalid> {
         let Columns {
             mut list,
             quotient,
-            sums,
+            waiting,
         } = columns;
         if let Some((at, raw)) = quotient {
             let column = self.definition(raw.id)?;
@@ -170,7 +178,7 @@ impl<'a> Context<'_> {
                 return Err(malformed(field, "is absent, though it never may be"));
             }
         }
-        Ok((list, sums))
+        Ok((list, waiting))
     }
 
     fn raw(&self, bytes: &'a [u8]) -> Result<Raw<'a>, Invalid> {
@@ -186,6 +194,9 @@ impl<'a> Context<'_> {
             dividend: 0,
             divisor: 0.0,
             sum_of: 0,
+            base: 0,
+            like: 0,
+            of_pod: 0,
         };
         let mut reader = Reader::new(name, bytes);
         while let Some((number, value)) = reader.next_once()? {
@@ -195,6 +206,7 @@ impl<'a> Context<'_> {
                 (3, Value::Number(0)) => raw.form = Form::Plain,
                 (3, Value::Number(1)) => raw.form = Form::Zigzag,
                 (3, Value::Number(2)) => raw.form = Form::Delta,
+                (3, Value::Number(3)) => raw.form = Form::Below,
                 (4, Value::Number(factor)) => raw.factor = factor,
                 (5, Value::Number(scale)) => raw.scale = scale,
                 (6, Value::Bytes(bytes)) => raw.numbers = bytes,
@@ -202,6 +214,9 @@ impl<'a> Context<'_> {
                 (8, Value::Number(dividend)) => raw.dividend = dividend,
                 (9, Value::Fixed(bits)) => raw.divisor = f64::from_bits(bits),
                 (10, Value::Number(sum_of)) => raw.sum_of = sum_of,
+                (11, Value::Number(base)) => raw.base = base,
+                (12, Value::Number(like)) => raw.like = like,
+                (13, Value::Number(of_pod)) => raw.of_pod = of_pod,
                 _ => return reader.unknown(number),
             }
         }

@@ -1,27 +1,34 @@
 //! Columns that were not sent, because others tell what is in them.
 
+use std::sync::Arc;
+
 use super::{
     column::{Context, Place, Raw},
     values,
 };
 use crate::{
     Column, Invalid, Kind, Table,
-    codec::fault::malformed,
+    codec::fault::{malformed, too_large},
     columns::{ColumnData, TableData, Values},
 };
 
 /// Whether a column is told by others; `false` also for one that can't be.
 pub(super) fn is_derived(place: &Place<'_>, raw: &Raw<'_>) -> Result<bool, Invalid> {
-    if raw.dividend == 0 && raw.sum_of == 0 {
+    if raw.dividend == 0 && raw.sum_of == 0 && raw.of_pod == 0 {
         return match raw.divisor.to_bits() {
             0 => Ok(false),
             _ => Err(place.malformed("has a divisor without a dividend")),
         };
     }
-    let is_quotient = raw.dividend != 0 && raw.sum_of == 0 && place.column.kind == Kind::Double;
-    let is_sum = raw.sum_of != 0 && raw.dividend == 0 && place.column.kind == Kind::Long;
+    let is = (raw.dividend != 0, raw.sum_of != 0, raw.of_pod != 0);
+    let may_be = match (is, place.column.kind) {
+        ((true, false, false), Kind::Double) => true,
+        ((false, true, false), Kind::Long) => place.table == Table::PodUsage,
+        ((false, false, true), Kind::Long | Kind::Text) => place.table == Table::PodNetwork,
+        _ => false,
+    };
     let is_empty = raw.numbers.is_empty() && raw.doubles.is_empty();
-    if is_empty && (is_quotient || is_sum && place.table == Table::PodUsage) {
+    if is_empty && may_be && raw.base == 0 && raw.like == 0 {
         return Ok(true);
     }
     Err(place.malformed("can't be told by other columns"))
@@ -29,7 +36,7 @@ pub(super) fn is_derived(place: &Place<'_>, raw: &Raw<'_>) -> Result<bool, Inval
 
 /// Values of another column, divided. `at` is the quotient's place among the columns.
 pub(super) fn quotient(
-    context: &Context<'_>,
+    context: &Context<'_, '_>,
     column: &'static Column,
     raw: &Raw<'_>,
     (at, columns): (usize, &[ColumnData]),
@@ -66,39 +73,134 @@ pub(super) fn quotient(
     Ok(quotients)
 }
 
-/// A column of `pod_usage` that waits for `pod_network`.
+/// A column that waits for another table.
 #[derive(Clone, Copy)]
-pub(super) struct Sum {
+pub(super) struct Waiting {
+    /// Its table.
+    pub(super) table: Table,
     /// Its id.
     pub(super) id: u32,
-    /// The column whose values are summed.
-    pub(super) of: u64,
+    /// The column of `pod_network` whose values are summed.
+    pub(super) sum_of: u64,
+    /// The column of `pod_usage` whose values are those of the pod.
+    pub(super) of_pod: u64,
 }
 
-/// Fills in the sums over the rows of each pod.
-pub(super) fn sums(tables: &mut [TableData], sums: &[Sum]) -> Result<(), Invalid> {
-    for sum in sums {
-        let name = Table::PodUsage.columns()[sum.id as usize - 1].name;
-        let wrong = |message| malformed(format!("pod_usage.{name}"), message);
-        let [usage, rest @ ..] = &mut *tables else {
-            return Err(wrong("is the sum of rows that are not there"));
-        };
-        let network = rest.iter().find(|data| data.table == Table::PodNetwork);
-        let parts = network.and_then(|network| parts(network, sum.of));
-        let (owners, parts) =
-            parts.ok_or_else(|| wrong("is the sum of no column of pod_network"))?;
-        let (pods, texts) = pods(usage).ok_or_else(|| wrong("has no pods"))?;
-        let mut of_pod = vec![0_i64; texts];
-        for (owner, part) in owners.iter().zip(parts) {
-            let sum = &mut of_pod[*owner as usize];
-            *sum = sum
-                .checked_add(*part)
-                .ok_or_else(|| wrong("has more than 64 bits"))?;
+impl Waiting {
+    fn wrong<T>(&self, message: &str) -> Result<T, Invalid> {
+        let name = self.table.columns()[self.id as usize - 1].name;
+        Err(malformed(format!("{}.{name}", self.table.name()), message))
+    }
+}
+
+/// Fills in what waited. Texts may take so many bytes when written out.
+pub(super) fn fill(
+    tables: &mut [TableData],
+    waiting: &[Waiting],
+    mut written_bytes: usize,
+) -> Result<(), Invalid> {
+    for waiting in waiting {
+        let values = match waiting.table {
+            Table::PodUsage => sum(tables, waiting).map(Values::Longs),
+            _ => of_pod(tables, waiting, &mut written_bytes),
+        }?;
+        let mut data = tables.iter_mut().filter(|data| data.table == waiting.table);
+        let columns = data.next().map(|data| &mut data.columns);
+        let mut columns = columns.into_iter().flatten();
+        if let Some(column) = columns.find(|column| column.id == waiting.id) {
+            column.values = match (&column.present, values) {
+                (Some(present), Values::Longs(all)) => Values::Longs(there(present, all)),
+                (_, values) => values,
+            };
         }
-        let values: Vec<i64> = pods.iter().map(|pod| of_pod[*pod as usize]).collect();
-        fill(usage, sum.id, values);
     }
     Ok(())
+}
+
+/// Values of the rows that have one.
+fn there<T>(present: &[bool], all: Vec<T>) -> Vec<T> {
+    let all = all.into_iter().zip(present);
+    all.filter_map(|(value, is_there)| is_there.then_some(value))
+        .collect()
+}
+
+/// The sums over the rows of each pod.
+fn sum(tables: &[TableData], waiting: &Waiting) -> Result<Vec<i64>, Invalid> {
+    let table = |table| tables.iter().find(|data| data.table == table);
+    let parts = table(Table::PodNetwork).and_then(|data| parts(data, waiting.sum_of));
+    let Some((owners, parts)) = parts else {
+        return waiting.wrong("is the sum of no column of pod_network");
+    };
+    let Some((pods, texts)) = table(Table::PodUsage).and_then(pods) else {
+        return waiting.wrong("has no pods");
+    };
+    let mut of_pod = vec![0_i64; texts];
+    for (owner, part) in owners.iter().zip(parts) {
+        let sum = &mut of_pod[*owner as usize];
+        *sum = match sum.checked_add(*part) {
+            Some(sum) => sum,
+            None => return waiting.wrong("has more than 64 bits"),
+        };
+    }
+    Ok(pods.iter().map(|pod| of_pod[*pod as usize]).collect())
+}
+
+/// The values of a column of `pod_usage` in the row of each pod, the last if it has more than one.
+fn of_pod(
+    tables: &[TableData],
+    waiting: &Waiting,
+    written_bytes: &mut usize,
+) -> Result<Values, Invalid> {
+    let table = |table| tables.iter().find(|data| data.table == table);
+    let usage =
+        table(Table::PodUsage).and_then(|data| Some((pods(data)?, find(data, waiting.of_pod)?)));
+    let network =
+        table(waiting.table).and_then(|data| Some((pods(data)?, find(data, waiting.id.into())?)));
+    let (Some(((pods, texts), told)), Some(((owners, _), wanted))) = (usage, network) else {
+        return waiting.wrong("is of no column of pod_usage");
+    };
+    let mut rows = vec![usize::MAX; texts];
+    let mut value = 0;
+    for (at, pod) in pods.iter().enumerate() {
+        let is_there = told.present.as_ref().is_none_or(|present| present[at]);
+        rows[*pod as usize] = if is_there { value } else { usize::MAX };
+        value += usize::from(is_there);
+    }
+    let places = owners.iter().map(|owner| rows[*owner as usize]);
+    let places = match &wanted.present {
+        None => places.collect(),
+        Some(present) => there(present, places.collect()),
+    };
+    let kind = waiting.table.columns()[waiting.id as usize - 1].kind;
+    let values = match (&told.values, kind) {
+        (Values::Longs(told), Kind::Long) => taken(told, &places).map(Values::Longs),
+        (Values::Texts(told, texts), Kind::Text) => {
+            taken(told, &places).map(|numbers| Values::Texts(numbers, Arc::clone(texts)))
+        }
+        _ => None,
+    };
+    let Some(values) = values else {
+        return waiting.wrong("is of a row of pod_usage that is not there, or has no value");
+    };
+    if let Values::Texts(numbers, texts) = &values {
+        let lengths = numbers.iter().filter_map(|number| texts.length(*number));
+        match written_bytes.checked_sub(lengths.sum()) {
+            Some(free) => *written_bytes = free,
+            None => {
+                let name = waiting.table.columns()[waiting.id as usize - 1].name;
+                let field = format!("{}.{name}", waiting.table.name());
+                return Err(too_large(
+                    field,
+                    "its texts would take too much when written out",
+                ));
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn taken<T: Copy>(from: &[T], places: &[usize]) -> Option<Vec<T>> {
+    places.iter().map(|at| from.get(*at).copied()).collect()
 }
 
 /// The pod of each row, and how many texts there are; each of the numbers is below that.
@@ -131,14 +233,4 @@ fn find(data: &TableData, id: u64) -> Option<&ColumnData> {
     data.columns
         .iter()
         .find(|column| u64::from(column.id) == id)
-}
-
-fn fill(data: &mut TableData, id: u32, mut values: Vec<i64>) {
-    if let Some(column) = data.columns.iter_mut().find(|column| column.id == id) {
-        if let Some(present) = &column.present {
-            let mut present = present.iter();
-            values.retain(|_| present.next().is_some_and(|is_there| *is_there));
-        }
-        column.values = Values::Longs(values);
-    }
 }

@@ -4,7 +4,9 @@ mod check;
 mod column;
 mod derived;
 mod header;
+mod made;
 mod numbers;
+mod run;
 mod table;
 mod texts;
 mod values;
@@ -32,9 +34,10 @@ pub(super) fn batch(content: &[u8], limits: &Limits) -> Result<Batch, Invalid> {
             (3, Value::Bytes(bytes)) if gap.is_none() => {
                 gap = Some(header::gap(bytes, limits)?);
             }
-            (4, Value::Bytes(bytes)) => tables.uuids(bytes)?,
-            (5, Value::Bytes(bytes)) => tables.texts(bytes)?,
-            (6, Value::Bytes(bytes)) => tables.add(bytes)?,
+            (4, Value::Number(uuids)) => tables.uuids(uuids)?,
+            (5, Value::Bytes(bytes)) => tables.bits(bytes)?,
+            (6, Value::Bytes(bytes)) => tables.texts(bytes)?,
+            (7, Value::Bytes(bytes)) => tables.add(bytes)?,
             _ => return reader.unknown(number),
         }
     }

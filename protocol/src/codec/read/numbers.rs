@@ -24,15 +24,26 @@ pub(super) enum Fault {
     Value(usize),
 }
 
-/// Numbers of a column as they are on the wire.
-#[derive(Clone, Copy, Debug)]
+/// Numbers of a column.
+#[derive(Debug)]
+pub(super) enum Numbers<'a> {
+    /// As they are on the wire: one for each value, or one for all.
+    Varints(&'a [u8]),
+    /// One for each value, read from a run.
+    Run(Vec<u64>),
+}
+
+/// Numbers of a column, and how they are to be read.
+#[derive(Debug)]
 pub(super) struct Packed<'a> {
-    /// One for each value, or one for all.
-    pub(super) bytes: &'a [u8],
+    /// Which.
+    pub(super) numbers: Numbers<'a>,
     /// How they are to be read.
     pub(super) form: Form,
     /// What each is multiplied by.
     pub(super) factor: i64,
+    /// What each is added to, or taken from: a value for each.
+    pub(super) base: Option<&'a [i64]>,
 }
 
 impl Packed<'_> {
@@ -44,37 +55,85 @@ impl Packed<'_> {
         count: usize,
         mut value: impl FnMut(i64, usize) -> Option<T>,
     ) -> Result<Vec<T>, Fault> {
-        let mut rest = self.bytes;
-        let first = varint(&mut rest).ok_or(Fault::Count)?;
-        let first = match self.form {
-            Form::Plain => first.cast_signed(),
-            Form::Zigzag | Form::Delta => unzigzag(first),
-        };
-        let factor = self.factor;
-        let mut value = |number: i64, rows| value(number.checked_mul(factor)?, rows);
-        if rest.is_empty() {
-            let value = value(first, count).ok_or(Fault::Value(0))?;
-            return Ok(vec![value; count]);
+        let (form, factor) = (self.form, self.factor);
+        if let (Numbers::Run(numbers), Some(base)) = (&self.numbers, self.base) {
+            let mut bases = base.iter();
+            return each(numbers, |number| {
+                let far = match form {
+                    Form::Zigzag => unzigzag(number),
+                    _ => number.cast_signed(),
+                };
+                let (far, base) = (far.checked_mul(factor)?, bases.next()?);
+                let sum = match form {
+                    Form::Below => base.checked_sub(far),
+                    _ => base.checked_add(far),
+                };
+                value(sum?, 1)
+            });
         }
-        let mut values = Vec::with_capacity(count);
-        values.push(value(first, 1).ok_or(Fault::Value(0))?);
-        match self.form {
-            Form::Plain => fill(&mut values, rest, count, |number| {
-                value(number.cast_signed(), 1)
-            }),
-            Form::Zigzag => fill(&mut values, rest, count, |number| {
-                value(unzigzag(number), 1)
-            }),
-            Form::Delta => {
-                let mut last = first;
-                fill(&mut values, rest, count, |number| {
-                    last = last.wrapping_add(unzigzag(number));
-                    value(last, 1)
-                })
-            }
-        }?;
-        Ok(values)
+        let mut value = |number: i64, rows| value(number.checked_mul(factor)?, rows);
+        match self.numbers {
+            Numbers::Varints(bytes) => varints(bytes, form, count, value),
+            Numbers::Run(numbers) => match form {
+                Form::Plain | Form::Below => {
+                    each(&numbers, |number| value(number.cast_signed(), 1))
+                }
+                Form::Zigzag => each(&numbers, |number| value(unzigzag(number), 1)),
+                Form::Delta => {
+                    let mut last: i64 = 0;
+                    each(&numbers, |number| {
+                        last = last.wrapping_add(unzigzag(number));
+                        value(last, 1)
+                    })
+                }
+            },
+        }
     }
+}
+
+#[inline]
+fn each<T>(numbers: &[u64], mut value: impl FnMut(u64) -> Option<T>) -> Result<Vec<T>, Fault> {
+    let mut values = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        values.push(value(*number).ok_or(Fault::Value(values.len()))?);
+    }
+    Ok(values)
+}
+
+#[inline]
+fn varints<T: Copy>(
+    mut rest: &[u8],
+    form: Form,
+    count: usize,
+    mut value: impl FnMut(i64, usize) -> Option<T>,
+) -> Result<Vec<T>, Fault> {
+    let first = varint(&mut rest).ok_or(Fault::Count)?;
+    let first = match form {
+        Form::Plain | Form::Below => first.cast_signed(),
+        Form::Zigzag | Form::Delta => unzigzag(first),
+    };
+    if rest.is_empty() {
+        let value = value(first, count).ok_or(Fault::Value(0))?;
+        return Ok(vec![value; count]);
+    }
+    let mut values = Vec::with_capacity(count);
+    values.push(value(first, 1).ok_or(Fault::Value(0))?);
+    match form {
+        Form::Plain | Form::Below => fill(&mut values, rest, count, |number| {
+            value(number.cast_signed(), 1)
+        }),
+        Form::Zigzag => fill(&mut values, rest, count, |number| {
+            value(unzigzag(number), 1)
+        }),
+        Form::Delta => {
+            let mut last = first;
+            fill(&mut values, rest, count, |number| {
+                last = last.wrapping_add(unzigzag(number));
+                value(last, 1)
+            })
+        }
+    }?;
+    Ok(values)
 }
 
 #[inline]
@@ -95,7 +154,7 @@ fn fill<T>(
 }
 
 #[inline]
-const fn unzigzag(number: u64) -> i64 {
+pub(super) const fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
 }
 

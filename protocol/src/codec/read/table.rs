@@ -2,12 +2,13 @@
 
 use super::{
     super::{
+        bits,
         fault::{malformed, too_large},
         reader::{Reader, Value},
     },
     check,
     column::Context,
-    derived::{self, Sum},
+    derived::{self, Waiting},
     texts::Dictionary,
 };
 use crate::{Invalid, Limits, Table, Timestamp, columns::TableData};
@@ -16,9 +17,10 @@ use crate::{Invalid, Limits, Table, Timestamp, columns::TableData};
 pub(super) struct Tables<'a> {
     limits: &'a Limits,
     window_end: Timestamp,
-    uuids: &'a [u8],
+    uuids: usize,
+    bits: Option<bits::Reader<'a>>,
     dictionary: Option<Dictionary>,
-    sums: Vec<Sum>,
+    waiting: Vec<Waiting>,
     tables: Vec<TableData>,
     rows: usize,
     /// What texts may still take when written out.
@@ -31,9 +33,10 @@ impl<'a> Tables<'a> {
         Self {
             limits,
             window_end,
-            uuids: &[],
+            uuids: 0,
+            bits: None,
             dictionary: None,
-            sums: Vec::new(),
+            waiting: Vec::new(),
             tables: Vec::new(),
             rows: 0,
             written_bytes: limits.written_bytes,
@@ -42,15 +45,27 @@ impl<'a> Tables<'a> {
 
     /// Neither texts nor tables were read.
     pub(super) const fn is_empty(&self) -> bool {
-        self.uuids.is_empty() && self.dictionary.is_none() && self.tables.is_empty()
+        self.uuids == 0
+            && self.bits.is_none()
+            && self.dictionary.is_none()
+            && self.tables.is_empty()
     }
 
-    /// Takes the UUIDs, which come before the texts.
-    pub(super) fn uuids(&mut self, bytes: &'a [u8]) -> Result<(), Invalid> {
-        if !self.uuids.is_empty() {
+    /// Takes how many UUIDs there are.
+    pub(super) fn uuids(&mut self, count: u64) -> Result<(), Invalid> {
+        if self.uuids != 0 {
             return Err(malformed("uuids", "come twice"));
         }
-        self.uuids = bytes;
+        self.uuids = usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(())
+    }
+
+    /// Takes the bits, which come before all that is read from them.
+    pub(super) fn bits(&mut self, bytes: &'a [u8]) -> Result<(), Invalid> {
+        if self.bits.is_some() {
+            return Err(malformed("bits", "come twice"));
+        }
+        self.bits = Some(bits::Reader::new(bytes));
         Ok(())
     }
 
@@ -59,7 +74,8 @@ impl<'a> Tables<'a> {
         if self.dictionary.is_some() {
             return Err(malformed("texts", "come twice"));
         }
-        self.dictionary = Some(Dictionary::read(self.uuids, bytes, self.limits)?);
+        let bits = self.bits.get_or_insert_default();
+        self.dictionary = Some(Dictionary::read((self.uuids, bits), bytes, self.limits)?);
         Ok(())
     }
 
@@ -77,15 +93,17 @@ impl<'a> Tables<'a> {
             return Err(malformed(table.name(), "its number of rows is absent"));
         };
         let rows = self.rows_of(table, rows)?;
+        let bits = self.bits.get_or_insert_default();
         let dictionary = match &mut self.dictionary {
             Some(dictionary) => dictionary,
-            none => none.insert(Dictionary::read(self.uuids, &[], self.limits)?),
+            none => none.insert(Dictionary::read((self.uuids, bits), &[], self.limits)?),
         };
         let mut context = Context {
             table,
             rows,
             window_end: self.window_end,
             dictionary,
+            bits,
             written_bytes: self.written_bytes,
         };
         let mut columns = context.list();
@@ -95,8 +113,8 @@ impl<'a> Tables<'a> {
                 _ => return reader.unknown(number),
             }
         }
-        let (columns, sums) = context.finish(columns)?;
-        self.sums.extend(sums);
+        let (columns, waiting) = context.finish(columns)?;
+        self.waiting.extend(waiting);
         self.written_bytes = context.written_bytes;
         self.tables.push(TableData {
             table,
@@ -127,7 +145,8 @@ impl<'a> Tables<'a> {
 
     /// All of them, if `reconcile` agrees.
     pub(super) fn finish(mut self) -> Result<Vec<TableData>, Invalid> {
-        derived::sums(&mut self.tables, &self.sums)?;
+        self.bits.unwrap_or_default().finish()?;
+        derived::fill(&mut self.tables, &self.waiting, self.written_bytes)?;
         check::balance(&self.tables)?;
         Ok(self.tables)
     }

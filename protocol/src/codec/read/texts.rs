@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::super::{
-    fault::{bad_value, malformed, too_large},
+    bits,
+    fault::{malformed, too_large},
     reader::{Reader, Value, varint},
 };
+use super::made::{self, Counts};
 use crate::{Invalid, Limits, columns::Texts};
-
-/// Characters of a UUID.
-const UUID_CHARACTERS: usize = 36;
 
 /// What columns refer to by number.
 #[derive(Default)]
@@ -39,20 +38,32 @@ impl Dictionary {
     }
 
     /// Reads and checks it. UUIDs have the first numbers.
-    pub(super) fn read(uuids: &[u8], bytes: &[u8], limits: &Limits) -> Result<Self, Invalid> {
+    pub(super) fn read(
+        (uuids, bits): (usize, &mut bits::Reader<'_>),
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, Invalid> {
         let mut reader = Reader::new("texts", bytes);
-        let [mut lengths, mut utf8, mut list_lengths, mut items]: [&[u8]; 4] = [&[]; 4];
+        let [mut utf8, mut list_lengths, mut items]: [&[u8]; 3] = [&[]; 3];
+        let mut counts = Counts {
+            uuids,
+            ..Counts::default()
+        };
+        let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
         while let Some((number, value)) = reader.next_once()? {
             match (number, value) {
-                (1, Value::Bytes(bytes)) => lengths = bytes,
-                (2, Value::Bytes(bytes)) => utf8 = bytes,
-                (3, Value::Bytes(bytes)) => list_lengths = bytes,
-                (4, Value::Bytes(bytes)) => items = bytes,
+                (1, Value::Number(told)) => counts.told = count(told),
+                (2, Value::Number(hashed)) => counts.hashed = count(hashed),
+                (3, Value::Number(suffixed)) => counts.suffixed = count(suffixed),
+                (4, Value::Number(joined)) => counts.joined = count(joined),
+                (5, Value::Bytes(bytes)) => utf8 = bytes,
+                (6, Value::Bytes(bytes)) => list_lengths = bytes,
+                (7, Value::Bytes(bytes)) => items = bytes,
                 _ => return reader.unknown(number),
             }
         }
         let mut dictionary = Self {
-            texts: Arc::new(texts(uuids, lengths, utf8, limits)?),
+            texts: Arc::new(made::read(&counts, utf8, bits, limits)?),
             ..Self::default()
         };
         dictionary.lists(list_lengths, items, limits)?;
@@ -90,64 +101,11 @@ impl Dictionary {
     }
 }
 
-fn texts(uuids: &[u8], mut lengths: &[u8], utf8: &[u8], limits: &Limits) -> Result<Texts, Invalid> {
-    let (uuids, rest) = uuids.as_chunks::<16>();
-    if !rest.is_empty() {
-        return Err(malformed("uuids", "are not of 16 bytes each"));
-    }
-    // Each length takes a byte or more.
-    bounded(
-        "texts",
-        uuids.len() + lengths.len(),
-        limits.texts.saturating_mul(2),
-    )?;
-    let utf8 = std::str::from_utf8(utf8).map_err(|error| {
-        let message = format!("byte {} is not UTF-8", error.valid_up_to());
-        bad_value("texts.utf8", message)
-    })?;
-    let mut all = String::with_capacity(uuids.len() * UUID_CHARACTERS + utf8.len());
-    let mut ends = Vec::with_capacity(uuids.len() + lengths.len());
-    for uuid in uuids {
-        push_uuid(&mut all, uuid);
-        ends.push(end(all.len())?);
-    }
-    let mut length = all.len();
-    all.push_str(utf8);
-    while !lengths.is_empty() {
-        let bytes = varint(&mut lengths).and_then(|bytes| usize::try_from(bytes).ok());
-        let bytes = bytes.ok_or_else(|| malformed("texts.lengths", "no numbers"))?;
-        bounded("texts.lengths", bytes, limits.text_bytes)?;
-        length += bytes;
-        ends.push(end(length)?);
-    }
-    bounded("texts", ends.len(), limits.texts)?;
-    if length != all.len() {
-        return Err(malformed("texts.lengths", "are not those of the texts"));
-    }
-    Texts::new(all, ends).ok_or_else(|| bad_value("texts.lengths", "a character is cut in two"))
-}
-
-/// A UUID in its usual form.
-fn push_uuid(all: &mut String, uuid: &[u8; 16]) {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let mut text = [b'-'; UUID_CHARACTERS];
-    let mut at = 0;
-    for byte in uuid {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            at += 1;
-        }
-        text[at] = DIGITS[usize::from(byte >> 4)];
-        text[at + 1] = DIGITS[usize::from(byte & 15)];
-        at += 2;
-    }
-    all.push_str(std::str::from_utf8(&text).unwrap_or_default());
-}
-
-fn end(length: usize) -> Result<u32, Invalid> {
+pub(super) fn end(length: usize) -> Result<u32, Invalid> {
     u32::try_from(length).map_err(|_| too_large("texts", "more than 4 GiB"))
 }
 
-fn bounded(field: &str, count: usize, most: usize) -> Result<(), Invalid> {
+pub(super) fn bounded(field: &str, count: usize, most: usize) -> Result<(), Invalid> {
     match count <= most {
         true => Ok(()),
         false => Err(too_large(field, format!("{count}, at most {most}"))),

@@ -4,23 +4,33 @@ use std::sync::Arc;
 
 use super::{
     column::{Context, Place, Raw},
-    numbers::{self, Fault, Packed},
+    numbers::{self, Fault, Numbers, Packed},
+    run,
 };
-use crate::{Invalid, Kind, codec::POWERS_OF_TEN, columns::Values};
+use crate::{
+    Invalid, Kind,
+    codec::{
+        POWERS_OF_TEN,
+        code::{like_doubles, like_longs},
+        schema::Form,
+    },
+    columns::{ColumnData, Values},
+};
 
 /// Reads those of one column.
 pub(super) fn read(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     place: &Place<'_>,
     raw: &Raw<'_>,
+    before: &[ColumnData],
 ) -> Result<Values, Invalid> {
     if place.column.kind == Kind::Double {
-        return doubles(place, raw).map(Values::Doubles);
+        return doubles(context, place, raw, before).map(Values::Doubles);
     }
     if raw.scale != 0 || !raw.doubles.is_empty() {
         return Err(place.malformed("has parts that only doubles have"));
     }
-    let packed = packed(place, raw)?;
+    let packed = packed(context, place, raw, before)?;
     match place.column.kind {
         Kind::Long | Kind::Double => {
             let values = packed.values(place.count, |long, _| Some(long));
@@ -60,25 +70,63 @@ fn told<T>(place: &Place<'_>, values: Result<T, Fault>, message: &str) -> Result
     })
 }
 
-fn packed<'a>(place: &Place<'_>, raw: &Raw<'a>) -> Result<Packed<'a>, Invalid> {
+/// A column's numbers: its own, or the next run.
+fn packed<'a>(
+    context: &mut Context<'_, '_>,
+    place: &Place<'_>,
+    raw: &Raw<'a>,
+    before: &'a [ColumnData],
+) -> Result<Packed<'a>, Invalid> {
     let factor = i64::try_from(raw.factor).ok().filter(|factor| *factor > 0);
+    let factor = factor.ok_or_else(|| place.malformed("its factor is 0, or too large"))?;
+    let other = |id| match place.present {
+        None => before.iter().find(|other| u64::from(other.id) == id),
+        Some(_) => None,
+    };
+    let whole = other(raw.base).filter(|other| other.values.len() == place.count);
+    let base = match (raw.base, whole.map(|base| &base.values)) {
+        (0, _) if raw.form != Form::Below => None,
+        (1.., Some(Values::Longs(base))) if raw.form != Form::Delta => Some(base.as_slice()),
+        _ => return Err(place.malformed("has no base that its form asks for")),
+    };
+    let like = match (raw.like, other(raw.like).map(|like| &like.values)) {
+        (0, _) => None,
+        (_, Some(Values::Longs(like))) => Some(like_longs(like)),
+        (_, Some(Values::Doubles(like))) => Some(like_doubles(like)),
+        _ => return Err(place.malformed("is like no column of numbers")),
+    };
+    let is_run = raw.numbers.is_empty();
+    if !is_run && (base.is_some() || like.is_some()) {
+        return Err(place.malformed("has numbers beside a run"));
+    }
+    let numbers = match is_run {
+        true => Numbers::Run(run::read(context.bits, place.count, like.as_deref())?),
+        false => Numbers::Varints(raw.numbers),
+    };
     Ok(Packed {
-        bytes: raw.numbers,
+        numbers,
         form: raw.form,
-        factor: factor.ok_or_else(|| place.malformed("its factor is 0, or too large"))?,
+        factor,
+        base,
     })
 }
 
-fn doubles(place: &Place<'_>, raw: &Raw<'_>) -> Result<Vec<f64>, Invalid> {
+fn doubles(
+    context: &mut Context<'_, '_>,
+    place: &Place<'_>,
+    raw: &Raw<'_>,
+    before: &[ColumnData],
+) -> Result<Vec<f64>, Invalid> {
     if raw.doubles.is_empty() {
         let power = usize::try_from(raw.scale).ok();
         let power = power.and_then(|scale| POWERS_OF_TEN.get(scale));
         let power = power.ok_or_else(|| place.malformed("its scale is too large"))?;
-        let packed = packed(place, raw)?;
+        let packed = packed(context, place, raw, before)?;
         let values = packed.values(place.count, |long, _| Some(long as f64 / power));
         return told(place, values, "has more than 64 bits");
     }
-    if raw.scale != 0 || raw.factor != 1 || !raw.numbers.is_empty() {
+    let has_more = raw.base != 0 || raw.like != 0;
+    if has_more || raw.scale != 0 || raw.factor != 1 || !raw.numbers.is_empty() {
         return Err(place.malformed("has numbers beside its doubles"));
     }
     let doubles = numbers::doubles(raw.doubles, place.count)
@@ -96,7 +144,7 @@ pub(super) fn finite(place: &Place<'_>, doubles: &[f64]) -> Result<(), Invalid> 
 }
 
 fn texts(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     place: &Place<'_>,
     packed: Packed<'_>,
 ) -> Result<Values, Invalid> {
@@ -113,7 +161,7 @@ fn texts(
 }
 
 fn lists(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     place: &Place<'_>,
     packed: Packed<'_>,
 ) -> Result<Values, Invalid> {

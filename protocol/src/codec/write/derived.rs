@@ -19,12 +19,18 @@ const SUMS: [(&str, &str); 4] = [
 ];
 /// What rows of both tables are of.
 const POD: &str = "pod_id";
+/// Columns of `pod_network` whose values are those of `pod_usage` in the row of the pod.
+const OF_POD: [&str; 3] = ["cgroup_id", "namespace", "pod_name"];
 
 /// Writes the column as derived, if it is. `numbers` are those of the batch's texts.
 pub(super) fn write(column: &mut Column, of: (Table, &str), all: &[Collected]) -> bool {
-    let (Table::PodUsage, name) = of else {
+    let (table, name) = of;
+    if table == Table::PodNetwork && OF_POD.contains(&name) {
+        return of_pod(column, name, all).is_some();
+    }
+    if table != Table::PodUsage {
         return false;
-    };
+    }
     if name == QUOTIENT.0 {
         return quotient(column, all).is_some();
     }
@@ -91,5 +97,27 @@ fn sum(column: &mut Column, (sum, part): (&str, &str), all: &[Collected]) -> Opt
         }
     }
     column.sum_of = id;
+    Some(())
+}
+
+fn of_pod(column: &mut Column, name: &str, all: &[Collected]) -> Option<()> {
+    let (_, wanted) = find(all, Table::PodNetwork, name)?;
+    let (_, owners) = find(all, Table::PodNetwork, POD)?;
+    let (id, told) = find(all, Table::PodUsage, name)?;
+    let (_, pods) = find(all, Table::PodUsage, POD)?;
+    let mut values = told.longs.iter();
+    let mut of_pod = std::collections::HashMap::new();
+    for (pod, is_there) in pods.longs.iter().zip(&told.present) {
+        let value = is_there.then(|| values.next()).flatten();
+        // Of a pod with more rows than one it is the last.
+        of_pod.insert(*pod, value);
+    }
+    let mut values = wanted.longs.iter();
+    for (owner, is_there) in owners.longs.iter().zip(&wanted.present) {
+        if *is_there && *of_pod.get(owner)? != values.next() {
+            return None;
+        }
+    }
+    column.of_pod = id;
     Some(())
 }

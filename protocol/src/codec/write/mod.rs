@@ -2,12 +2,14 @@
 
 mod columns;
 mod derived;
+mod near;
 mod numbers;
+mod run;
 mod texts;
 
 use prost::Message as _;
 
-use super::schema;
+use super::{bits::Writer, schema};
 use crate::{
     Gap, GapReason, Header, Row, Table,
     batch::VERSION,
@@ -55,16 +57,19 @@ pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<Vec<u8>> {
             Row::Reconcile(row) => add(&mut collected, row, &mut interned),
         }
     }
-    let (uuids, texts) = texts::renumber(&interned, &mut collected);
+    let mut bits = Writer::default();
+    let (uuids, texts) = texts::renumber(&interned, &mut collected, &mut bits);
+    let tables = tables(&collected, header.window_end.unix_us, &mut bits);
     let part = |part: &schema::Batch| part.encode_to_vec();
     vec![
         part(&schema::Batch {
             version: VERSION,
             header: Some(self::header(header)),
+            uuids,
             ..schema::Batch::default()
         }),
         part(&schema::Batch {
-            uuids,
+            bits: bits.finish(),
             ..schema::Batch::default()
         }),
         part(&schema::Batch {
@@ -72,17 +77,17 @@ pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<Vec<u8>> {
             ..schema::Batch::default()
         }),
         part(&schema::Batch {
-            tables: tables(&collected, header.window_end.unix_us),
+            tables,
             ..schema::Batch::default()
         }),
     ]
 }
 
-fn tables(all: &[Collected], base_us: i64) -> Vec<schema::Table> {
+fn tables(all: &[Collected], base_us: i64, bits: &mut Writer) -> Vec<schema::Table> {
     let table = |collected: &Collected| schema::Table {
         table: collected.table as u32,
         rows: number(collected.rows),
-        columns: columns::of(collected.table, all, base_us),
+        columns: columns::of(collected.table, all, base_us, bits),
     };
     let filled = all.iter().filter(|collected| collected.rows > 0);
     filled.map(table).collect()

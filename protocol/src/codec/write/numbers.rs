@@ -1,45 +1,149 @@
 //! Finds the form in which a column's numbers are smallest.
 
-use super::schema::{Column, Form};
-use crate::codec::{MAX_SCALE, POWERS_OF_TEN};
+use super::{
+    run::Run,
+    schema::{Column, Form},
+};
+use crate::codec::{MAX_SCALE, POWERS_OF_TEN, bits::Writer};
 
 /// Largest integer up to which doubles hold every one.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Writes integers into a column.
-pub(super) fn integers(column: &mut Column, mut values: Vec<i64>) {
+/// Columns that tell something of another: its values are near theirs, or about as long.
+#[derive(Default)]
+pub(super) struct Near<'a> {
+    pub(super) bases: Vec<(u32, &'a [i64])>,
+    pub(super) likes: Vec<(u32, Vec<u32>)>,
+}
+
+/// Bits that naming another column takes.
+const NAMING_BITS: usize = 24;
+
+/// One way to write a column's numbers.
+struct Way<'a> {
+    column: Column,
+    numbers: Vec<u64>,
+    like: Option<&'a [u32]>,
+    /// Its numbers among the column's fields, if there is no run.
+    run: Option<Run>,
+    bits: usize,
+}
+
+/// Writes integers into a column, or their bits.
+pub(super) fn integers(column: &mut Column, values: Vec<i64>, near: &Near<'_>, bits: &mut Writer) {
     let is_constant = values.windows(2).all(|pair| pair[0] == pair[1]);
     if is_constant {
-        values.truncate(1);
-    } else {
-        take_factor_out(column, &mut values);
+        let first = values.first().copied().unwrap_or_default();
+        let (form, numbers) = direct(&[first]);
+        (column.form, column.numbers) = (form as u32, numbers);
+        return;
     }
-    let plain = || values.iter().map(|value| u64::try_from(*value).ok());
-    let is_plain = plain().all(|number| number.is_some());
-    let zigzags = || values.iter().map(|value| zigzag(*value));
-    let deltas = differences(&values);
-    let direct = match is_plain {
-        true => cost(plain().flatten()),
-        false => cost(zigzags()),
-    };
-    let (form, numbers) = match is_plain {
-        _ if cost(deltas.iter().copied()) < direct => (Form::Delta, deltas),
-        true => (Form::Plain, plain().flatten().collect()),
-        false => (Form::Zigzag, zigzags().collect()),
+    let ways = near.bases.iter().filter_map(|(id, base)| {
+        let pairs = values.iter().zip(*base);
+        let above: Option<Vec<i64>> = pairs
+            .map(|(value, base)| value.checked_sub(*base))
+            .collect();
+        Some((*id, above?))
+    });
+    let ways: Vec<_> = ways.collect();
+    let ways = std::iter::once((0, values)).chain(ways);
+    let best = ways
+        .flat_map(|(base, values)| self::ways(column, base, values, near))
+        .min_by_key(|way| way.bits);
+    let Some(best) = best else { return };
+    *column = best.column;
+    match best.run {
+        Some(run) => run.write(&best.numbers, best.like, bits),
+        None => column.numbers = best.numbers,
+    }
+}
+
+fn ways<'a>(column: &Column, base: u32, mut values: Vec<i64>, near: &'a Near<'_>) -> Vec<Way<'a>> {
+    let mut column = column.clone();
+    column.base = base;
+    let naming = if base == 0 { 0 } else { NAMING_BITS };
+    take_factor_out(&mut column, &mut values);
+    let (form, numbers) = if base != 0 && values.iter().all(|value| *value <= 0) {
+        let below = values.iter().map(|value| value.unsigned_abs()).collect();
+        (Form::Below, below)
+    } else {
+        direct(&values)
     };
     column.form = form as u32;
-    column.numbers = numbers;
+    let mut ways = Vec::new();
+    let likes = near
+        .likes
+        .iter()
+        .map(|(id, like)| (*id, Some(like.as_slice())));
+    for (id, like) in std::iter::once((0, None)).chain(likes) {
+        if let Some(run) = Run::of(&numbers, like) {
+            let mut column = column.clone();
+            column.like = id;
+            let naming = naming + if id == 0 { 0 } else { NAMING_BITS };
+            ways.push(Way {
+                column,
+                numbers: numbers.clone(),
+                like,
+                bits: run.bits() + naming,
+                run: Some(run),
+            });
+        }
+    }
+    if base == 0 {
+        let mut deltas = column.clone();
+        deltas.form = Form::Delta as u32;
+        let differences = differences(&values);
+        ways.push(Way {
+            column,
+            bits: 8 * cost(&numbers),
+            numbers,
+            like: None,
+            run: None,
+        });
+        if let Some(run) = Run::of(&differences, None) {
+            ways.push(Way {
+                column: deltas,
+                numbers: differences,
+                like: None,
+                bits: run.bits(),
+                run: Some(run),
+            });
+        }
+    }
+    ways
+}
+
+/// As they are, or signed if one is negative.
+fn direct(values: &[i64]) -> (Form, Vec<u64>) {
+    let plain: Option<Vec<u64>> = values
+        .iter()
+        .map(|value| u64::try_from(*value).ok())
+        .collect();
+    match plain {
+        Some(plain) => (Form::Plain, plain),
+        None => (
+            Form::Zigzag,
+            values.iter().map(|value| zigzag(*value)).collect(),
+        ),
+    }
+}
+
+/// Writes numbers of at most 56 bits as a run, if there are any.
+pub(super) fn run(numbers: &[u64], bits: &mut Writer) {
+    if let Some(run) = Run::of(numbers, None) {
+        run.write(numbers, None, bits);
+    }
 }
 
 /// Writes doubles into a column: as integers where those give back every bit.
-pub(super) fn doubles(column: &mut Column, values: &[f64]) {
+pub(super) fn doubles(column: &mut Column, values: &[f64], near: &Near<'_>, bits: &mut Writer) {
     if let Some((scale, scaled)) = scaled(values) {
         column.scale = scale;
-        return integers(column, scaled);
+        return integers(column, scaled, near, bits);
     }
-    let mut bits = values.iter().map(|value| value.to_bits());
-    let first = bits.next();
-    let is_constant = bits.all(|other| Some(other) == first);
+    let mut all = values.iter().map(|value| value.to_bits());
+    let first = all.next();
+    let is_constant = all.all(|other| Some(other) == first);
     let sent = if is_constant { 1 } else { values.len() };
     column.doubles = values.iter().copied().take(sent).collect();
 }
@@ -69,7 +173,7 @@ const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
-fn differences(values: &[i64]) -> Vec<u64> {
+pub(super) fn differences(values: &[i64]) -> Vec<u64> {
     let before = std::iter::once(&0).chain(values);
     let pairs = before.zip(values);
     pairs
@@ -77,13 +181,13 @@ fn differences(values: &[i64]) -> Vec<u64> {
         .collect()
 }
 
-/// About what the numbers take when compressed: one that repeats the one before it takes nothing.
-fn cost(numbers: impl Iterator<Item = u64>) -> usize {
-    let mut before = None;
-    numbers
-        .filter(|number| before.replace(*number) != Some(*number))
-        .map(prost::encoding::encoded_len_varint)
-        .sum()
+/// About what the numbers take among a column's fields.
+fn cost(numbers: &[u64]) -> usize {
+    let lengths = numbers
+        .iter()
+        .copied()
+        .map(prost::encoding::encoded_len_varint);
+    lengths.sum()
 }
 
 /// The smallest power of ten with which every value is a whole number again, and those numbers.

@@ -1,18 +1,23 @@
-//! Texts and lists get their numbers on the wire: first those that are UUIDs, which take 16 bytes,
-//! then the others. Both in the order in which columns name them, so that the texts of a column lie
-//! beside each other and their numbers mostly rise by one.
+//! Texts and lists get their numbers on the wire: first those that are random UUIDs, then those that are
+//! told in full, then those that are made of others. Each in the order in which columns name them, so that the
+//! texts of a column lie beside each other and their numbers mostly rise by one.
 
-use super::{Collected, schema};
+use std::collections::HashMap;
+
+use super::{Collected, numbers, schema};
 use crate::{
     Kind,
+    codec::{bits::Writer, grown, uuid},
     table::sinks::{Interned, Sink},
 };
 
-/// Replaces the numbers in all columns and gives the UUIDs and the texts that they stand for.
+/// Replaces the numbers in all columns. Gives how many UUIDs there are, and the texts; what of both
+/// is numbers goes into `bits`.
 pub(super) fn renumber(
     interned: &Interned,
     collected: &mut [Collected],
-) -> (Vec<u8>, schema::Texts) {
+    bits: &mut Writer,
+) -> (u32, schema::Texts) {
     let mut lists = Renumbered::new(interned.items.len());
     let mut order = Renumbered::new(interned.texts.len());
     for_columns(collected, Kind::Texts, |sink| {
@@ -23,8 +28,9 @@ pub(super) fn renumber(
     for list in lists.named.iter().filter_map(items) {
         order.name(list);
     }
-    let (uuids, texts, numbers) = split(&interned.texts, &order);
-    let to_new = |old: &i64| numbers.get(index(*old)).copied().unwrap_or_default();
+    let text = |old: &i64| interned.texts.get(index(*old)).map(|text| &**text);
+    let dictionary = Dictionary::new(order.named.iter().filter_map(text));
+    let to_new = |old: &i64| text(old).map_or(0, |text| dictionary.number(text));
     for_columns(collected, Kind::Text, |sink| {
         for old in &mut sink.longs {
             *old = i64::from(to_new(old));
@@ -34,9 +40,9 @@ pub(super) fn renumber(
     let texts = schema::Texts {
         list_lengths: lists.iter().map(|list| super::number(list.len())).collect(),
         items: lists.into_iter().flatten().map(to_new).collect(),
-        ..texts
+        ..dictionary.write(bits)
     };
-    (uuids, texts)
+    (super::number(dictionary.uuids.len()), texts)
 }
 
 fn for_columns(collected: &mut [Collected], kind: Kind, mut each: impl FnMut(&mut Sink)) {
@@ -91,51 +97,187 @@ impl Renumbered {
     }
 }
 
-/// UUIDs and texts on the wire, and each one's number there.
-fn split(texts: &[Box<str>], order: &Renumbered) -> (Vec<u8>, schema::Texts, Vec<u32>) {
-    let (mut uuids, mut wire) = (Vec::new(), schema::Texts::default());
-    let mut numbers = vec![0; texts.len()];
-    let named = || {
-        let text = |old: &i64| Some((index(*old), &**texts.get(index(*old))?));
-        order.named.iter().filter_map(text)
-    };
-    let mut next = 0..;
-    for (old, text) in named() {
-        if let Some(uuid) = uuid(text) {
-            uuids.extend(uuid);
-            numbers[old] = next.next().unwrap_or_default();
-        }
-    }
-    for (old, text) in named().filter(|(_, text)| uuid(text).is_none()) {
-        wire.lengths.push(super::number(text.len()));
-        wire.utf8.extend(text.as_bytes());
-        numbers[old] = next.next().unwrap_or_default();
-    }
-    (uuids, wire, numbers)
+/// Every text by what it is made of.
+#[derive(Default)]
+struct Dictionary<'a> {
+    uuids: Vec<u128>,
+    told: Vec<&'a str>,
+    /// With the text before the hash.
+    hashed: Vec<(&'a str, u32)>,
+    /// With the text before the suffix.
+    suffixed: Vec<(&'a str, u32)>,
+    joined: Vec<(&'a str, &'a str)>,
+    numbers: HashMap<&'a str, u32>,
 }
 
-/// The bytes of a UUID in its usual form, which the reader gives back to the letter.
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    let mut uuid = [0; 16];
-    let mut at = 0;
-    for byte in &mut uuid {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if bytes[at] != b'-' {
-                return None;
+impl<'a> Dictionary<'a> {
+    fn new(texts: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let mut dictionary = Self::default();
+        let mut sorted = Sorted::default();
+        texts
+            .clone()
+            .filter(|text| !text.contains('/'))
+            .for_each(|text| sorted.add(text));
+        // Of these the second half is most often there already.
+        texts
+            .filter(|text| text.contains('/'))
+            .for_each(|text| sorted.add_path(text));
+        for (uuid, text) in &sorted.uuids {
+            dictionary.uuids.push(*uuid);
+            dictionary.next(text);
+        }
+        for text in &sorted.told {
+            dictionary.next(text);
+        }
+        for (text, before, hash) in &sorted.hashed {
+            dictionary.hashed.push((before, *hash));
+            dictionary.next(text);
+        }
+        for (text, before, suffix) in &sorted.suffixed {
+            dictionary.suffixed.push((before, *suffix));
+            dictionary.next(text);
+        }
+        for (text, first, second) in &sorted.joined {
+            dictionary.joined.push((first, second));
+            dictionary.next(text);
+        }
+        dictionary.told = sorted.told;
+        dictionary
+    }
+
+    fn next(&mut self, text: &'a str) {
+        self.numbers.insert(text, super::number(self.numbers.len()));
+    }
+
+    fn number(&self, text: &str) -> u32 {
+        self.numbers.get(text).copied().unwrap_or_default()
+    }
+
+    fn write(&self, bits: &mut Writer) -> schema::Texts {
+        for uuid in &self.uuids {
+            uuid::write(*uuid, bits);
+        }
+        let mut utf8 = Vec::new();
+        let (mut kept, mut lengths) = (Vec::new(), Vec::new());
+        let before = std::iter::once(&"").chain(&self.told);
+        for (before, text) in before.zip(&self.told) {
+            let same = shared(before, text);
+            kept.push(same as u64);
+            lengths.push((text.len() - same) as u64);
+            utf8.extend_from_slice(&text.as_bytes()[same..]);
+        }
+        numbers::run(&kept, bits);
+        numbers::run(&lengths, bits);
+        self.grown(&self.hashed, bits);
+        self.grown(&self.suffixed, bits);
+        self.rising(self.joined.iter().map(|(first, _)| *first), bits);
+        self.rising(self.joined.iter().map(|(_, second)| *second), bits);
+        schema::Texts {
+            told: super::number(self.told.len()),
+            hashed: super::number(self.hashed.len()),
+            suffixed: super::number(self.suffixed.len()),
+            joined: super::number(self.joined.len()),
+            utf8,
+            ..schema::Texts::default()
+        }
+    }
+
+    fn grown(&self, grown: &[(&str, u32)], bits: &mut Writer) {
+        self.rising(grown.iter().map(|(before, _)| *before), bits);
+        let ends: Vec<u64> = grown.iter().map(|(_, end)| u64::from(*end)).collect();
+        numbers::run(&ends, bits);
+    }
+
+    /// Numbers of texts, most of which rise by one.
+    fn rising<'b>(&self, texts: impl Iterator<Item = &'b str>, bits: &mut Writer) {
+        let of: Vec<i64> = texts.map(|text| i64::from(self.number(text))).collect();
+        numbers::run(&numbers::differences(&of), bits);
+    }
+}
+
+/// Bytes of the whole characters that both begin with.
+fn shared(before: &str, text: &str) -> usize {
+    let mut both = before.char_indices().zip(text.chars());
+    let differ = both.find(|((_, left), right)| left != right);
+    differ.map_or(before.len().min(text.len()), |((at, _), _)| at)
+}
+
+/// What a text is made of; whatever it is made of comes before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Making {
+    Uuid,
+    Told,
+    Hashed,
+    Suffixed,
+    Joined,
+}
+
+/// Texts sorted by what they are made of, each once.
+#[derive(Default)]
+struct Sorted<'a> {
+    all: HashMap<&'a str, Making>,
+    uuids: Vec<(u128, &'a str)>,
+    told: Vec<&'a str>,
+    hashed: Vec<(&'a str, &'a str, u32)>,
+    suffixed: Vec<(&'a str, &'a str, u32)>,
+    joined: Vec<(&'a str, &'a str, &'a str)>,
+}
+
+impl<'a> Sorted<'a> {
+    fn add(&mut self, text: &'a str) {
+        if self.all.contains_key(text) {
+            return;
+        }
+        if let Some(uuid) = uuid::parse(text) {
+            self.uuids.push((uuid, text));
+            self.all.insert(text, Making::Uuid);
+            return;
+        }
+        match grown::split_suffix(text) {
+            Some((before, suffix)) if self.stem(before) <= Making::Hashed => {
+                self.suffixed.push((text, before, suffix));
+                self.all.insert(text, Making::Suffixed);
             }
-            at += 1;
+            _ => drop(self.stem(text)),
         }
-        *byte = digit(bytes[at])? << 4 | digit(bytes[at + 1])?;
-        at += 2;
     }
-    Some(uuid)
-}
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+    /// Adds what has no suffix.
+    fn stem(&mut self, text: &'a str) -> Making {
+        if let Some(making) = self.all.get(text) {
+            return *making;
+        }
+        match grown::split_hash(text) {
+            Some((before, hash)) if self.tell(before) <= Making::Told => {
+                self.hashed.push((text, before, hash));
+                self.all.insert(text, Making::Hashed);
+                Making::Hashed
+            }
+            _ => self.tell(text),
+        }
+    }
+
+    /// Adds what is told in full.
+    fn tell(&mut self, text: &'a str) -> Making {
+        *self.all.entry(text).or_insert_with(|| {
+            self.told.push(text);
+            Making::Told
+        })
+    }
+
+    /// Adds a kind and a name.
+    fn add_path(&mut self, text: &'a str) {
+        if self.all.contains_key(text) {
+            return;
+        }
+        let first = text.find('/').map_or(text, |at| &text[..=at]);
+        let second = &text[first.len()..];
+        if second.is_empty() || !self.all.contains_key(second) {
+            self.tell(text);
+        } else {
+            self.tell(first);
+            self.joined.push((text, first, second));
+            self.all.insert(text, Making::Joined);
+        }
     }
 }
