@@ -132,7 +132,7 @@ impl TableState {
     pub fn known(&self) -> Option<Base> {
         let known = self.known.try_lock().ok()?;
         let known = known.as_ref()?;
-        Some(base(&known.snapshot, &known.marks))
+        Some(known.base())
     }
 
     /// Our entry is surely there: no need to read it.
