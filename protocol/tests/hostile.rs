@@ -204,7 +204,7 @@ fn of_kind(table: Table, kind: Kind) -> impl Iterator<Item = u64> {
 #[test]
 fn bombs_are_refused_before_they_go_off() {
     let limits = Limits::default();
-    let constant = |id| bytes(3, &[number(1, id), bytes(6, &[0])].concat());
+    let constant = |id| bytes(5, &[number(1, id), bytes(6, &[0])].concat());
     let table = |table, rows, columns: Vec<u8>| {
         bytes(7, &[number(1, table), number(2, rows), columns].concat())
     };

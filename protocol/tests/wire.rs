@@ -267,7 +267,7 @@ fn more_than_the_limits_is_refused() {
             },
         ),
         (
-            "pod_usage.sources",
+            "pod_usage.pod_id",
             Limits {
                 written_bytes: 5000,
                 ..limits()

@@ -93,9 +93,10 @@ fn inside(bucket: u32, fraction: f64) -> u64 {
     floor + (fraction * width as f64) as u64
 }
 
-/// CPU time of one window as cores.
+/// CPU time of one window in thousandths of a core, rounded up: whatever ran has a peak, and no peak is
+/// below the mean. A tick is worth ten times that or more, and a bucket of the histogram too.
 pub fn cores(window_ns: u64) -> f64 {
-    window_ns as f64 / WINDOW_NS as f64
+    window_ns.div_ceil(WINDOW_NS / 1000) as f64 / 1e3
 }
 
 #[cfg(test)]

@@ -78,3 +78,37 @@ impl FakeAgent {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::encode_rows;
+
+    use super::*;
+
+    const BATCHES: usize = 20;
+
+    fn bytes_of_a_pod(pods: usize) -> f64 {
+        let end = Timestamp {
+            unix_us: 1_760_000_030_000_412,
+        };
+        let batch = |number| {
+            let mut agent = FakeAgent::new(number, pods, 30_000_412);
+            let rows = agent.rows(end);
+            encode_rows(&agent.header(4711, end, None), &rows).len()
+        };
+        let bytes: usize = (0..BATCHES as u64).map(batch).sum();
+        bytes as f64 / (BATCHES * pods) as f64
+    }
+
+    /// What one pod's row and its share of all others takes. Less is better; more is a loss that nobody wanted.
+    #[test]
+    fn batches_stay_as_small_as_they_are() {
+        for (pods, most) in [(110, 77.0), (250, 69.0)] {
+            let bytes = bytes_of_a_pod(pods);
+            assert!(
+                bytes < most,
+                "{bytes:.1} bytes a pod-row of {pods}, at most {most}"
+            );
+        }
+    }
+}

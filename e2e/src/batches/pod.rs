@@ -18,8 +18,8 @@ const SOURCES: [&str; 10] = [
     "oom=kernel",
     "lifecycle=kernel",
 ];
-/// Cores that pods are busy with in a window: most do little.
-const BUSY: [f64; 7] = [0.0005, 0.001, 0.002, 0.004, 0.02, 0.2, 1.5];
+/// Cores that half of the pods are busy with less than in a window.
+const BUSY: f64 = 0.005;
 const PAGE: i64 = 4096;
 
 /// A pod, and what it was in its last window.
@@ -35,7 +35,8 @@ impl FakePod {
     /// One on node `number`.
     pub fn new(rng: &mut StdRng, node: &str, number: u64) -> Self {
         let names = names::draw(rng);
-        let pages = rng.random_range(20_i64 << 8..2_000 << 8);
+        // From 8 MiB to 2 GiB: together they fit into the node.
+        let pages = rng.random_range(11.0..19.0_f64).exp2() as i64;
         let reads_files = rng.random_ratio(3, 4);
         let file_pages = if reads_files {
             rng.random_range(0..pages / 3)
@@ -93,7 +94,7 @@ impl FakePod {
         let seconds = (end.unix_us - start.unix_us) as f64 / 1e6;
         let usage = &mut self.usage;
         (usage.timestamp, usage.window_start, usage.window_end) = (end, start, end);
-        let busy = BUSY[rng.random_range(0..BUSY.len())];
+        let busy = busy(rng);
         cpu(usage, rng, busy, seconds);
         pressure(usage, rng);
         self.memory(rng);
@@ -109,7 +110,8 @@ impl FakePod {
     }
 
     fn memory(&mut self, rng: &mut StdRng) {
-        self.pages += rng.random_range(-64_i64..64);
+        let change = rng.random_range(-64_i64..64);
+        self.pages = (self.pages + change).max(self.file_pages + 256);
         let working_set = self.pages - self.file_pages;
         let rss = (working_set as f64 * rng.random_range(0.7..0.98)) as i64;
         let peak = self.usage.memory_peak_bytes.unwrap_or(0);
@@ -118,6 +120,13 @@ impl FakePod {
         self.usage.memory_rss_bytes = Some(rss * PAGE);
         self.usage.memory_peak_bytes = Some(peak.max(self.pages * PAGE));
     }
+}
+
+/// Most pods do little and few do much: 0.037 cores on average, so that a hundred take four.
+fn busy(rng: &mut StdRng) -> f64 {
+    let (length, turn): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
+    let normal = (-2.0 * length.ln()).sqrt() * (std::f64::consts::TAU * turn).cos();
+    (BUSY * (2.0 * normal).exp()).min(8.0)
 }
 
 /// Run time in nanoseconds; windows in thousandths of a core, as an agent tells them.
@@ -129,7 +138,7 @@ fn cpu(usage: &mut PodUsage, rng: &mut StdRng, busy: f64, seconds: f64) {
     let peak = (busy * rng.random_range(2.0..8.0)).min(16.0);
     usage.cpu_peak_cores = Some(thousandths(peak));
     usage.cpu_p99_cores = Some(thousandths(peak * rng.random_range(0.2..1.0)));
-    let over = if busy > 0.1 {
+    let over = if busy > 0.05 {
         rng.random_range(0.0..5.0)
     } else {
         0.0

@@ -7,7 +7,7 @@ use crate::Invalid;
 pub(super) const MOST_BITS: u32 = 56;
 
 /// Bits while they are written.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Writer {
     bytes: Vec<u8>,
     open: u64,
@@ -24,6 +24,14 @@ impl Writer {
             self.open >>= 8;
             self.open_bits -= 8;
         }
+    }
+
+    /// Adds all bits of another.
+    pub(super) fn append(&mut self, other: Self) {
+        for byte in other.bytes {
+            self.put(byte.into(), 8);
+        }
+        self.put(other.open, other.open_bits);
     }
 
     /// All of them, and zeros up to a whole byte.
@@ -51,15 +59,21 @@ impl<'a> Reader<'a> {
     /// The next bits, at least [`MOST_BITS`] of them; zeros behind the end.
     #[inline]
     pub(super) fn peek(&self) -> u64 {
-        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
-        let word = match rest.first_chunk() {
+        let first = self.at / 8;
+        let eight = self.bytes.get(first..).and_then(<[u8]>::first_chunk);
+        let word = match eight {
             Some(eight) => u64::from_le_bytes(*eight),
-            None => {
-                let bytes = rest.iter().rev();
-                bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
-            }
+            None => self.last(first),
         };
         word >> (self.at % 8)
+    }
+
+    /// What is left behind this byte, fewer than eight.
+    #[cold]
+    fn last(&self, first: usize) -> u64 {
+        let rest = self.bytes.get(first..).unwrap_or_default();
+        let bytes = rest.iter().rev();
+        bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 
     /// Goes on behind so many bits. Whether they were there is asked once for many by [`Self::check`].

@@ -4,14 +4,14 @@
 //! itself, where there are few different ones. The code's lengths are in front of the numbers; with them it is
 //! the canonical one: shorter codes first, those of a length in the order of their symbols.
 
-use super::bits::{self, MOST_BITS};
+use super::bits::MOST_BITS;
 
 /// Longest code.
 pub(super) const MOST_LENGTH: u32 = 7;
 /// Bits of a code's length.
 pub(super) const LENGTH_BITS: u32 = 3;
-/// Largest class: a code and the bits behind it are read at once.
-pub(super) const LAST_CLASS: u32 = MOST_BITS - MOST_LENGTH + 1;
+/// Largest class: what it leaves open is read at once.
+pub(super) const LAST_CLASS: u32 = MOST_BITS + 1;
 /// Most classes, from 0.
 pub(super) const MOST_CLASSES: usize = LAST_CLASS as usize + 1;
 /// Bits of a class.
@@ -114,11 +114,10 @@ impl Decoder {
         Some(Self { entries })
     }
 
-    /// The next symbol, the length of its code, and the bits from its code on.
+    /// The symbol that these bits begin with, and the length of its code.
     #[inline]
-    pub(super) fn peek(&self, bits: &bits::Reader<'_>) -> (u32, u32, u64) {
-        let word = bits.peek();
-        let (symbol, length) = self.entries[word as usize % self.entries.len()];
-        (u32::from(symbol), u32::from(length), word)
+    pub(super) const fn symbol(&self, bits: u64) -> (u8, u32) {
+        let (symbol, length) = self.entries[bits as usize % self.entries.len()];
+        (symbol, length as u32)
     }
 }

@@ -1,4 +1,4 @@
-//! Names that controllers make of others: a ReplicaSet's name is its Deployment's and a hash, a pod's is
+//! Names that controllers make of others: the name of a replica set is that of its deployment and a hash, a pod's is
 //! its owner's and five letters. Both are numbers.
 
 /// What names are made of: no vowels, and no digits that look like some.

@@ -117,7 +117,14 @@ pub(crate) struct Table {
     pub(crate) table: u32,
     #[prost(uint32, tag = "2")]
     pub(crate) rows: u32,
-    #[prost(message, repeated, tag = "3")]
+    /// Columns that are one number in every row.
+    #[prost(uint32, tag = "3")]
+    pub(crate) constants: u32,
+    /// Columns that are a number in every row, told by nothing but a run.
+    #[prost(uint32, tag = "4")]
+    pub(crate) runs: u32,
+    /// All others.
+    #[prost(message, repeated, tag = "5")]
     pub(crate) columns: Vec<Column>,
 }
 
@@ -149,14 +156,8 @@ pub(crate) struct Column {
     /// Each value is the sum of this column of `pod_network` over the rows of the pod.
     #[prost(uint32, tag = "10")]
     pub(crate) sum_of: u32,
-    /// What numbers are added to, or taken from: the value of this column.
-    #[prost(uint32, tag = "11")]
-    pub(crate) base: u32,
-    /// The column whose values the numbers are about as long as.
-    #[prost(uint32, tag = "12")]
-    pub(crate) like: u32,
     /// Each value is that of this column of `pod_usage` in the row of the pod.
-    #[prost(uint32, tag = "13")]
+    #[prost(uint32, tag = "11")]
     pub(crate) of_pod: u32,
 }
 

@@ -8,6 +8,7 @@ use super::{
         schema::Form,
     },
     derived::{self, Waiting},
+    run,
     texts::Dictionary,
     values,
 };
@@ -48,6 +49,29 @@ pub(super) struct Raw<'a> {
     pub(super) base: u64,
     pub(super) like: u64,
     pub(super) of_pod: u64,
+    /// The number of every row.
+    pub(super) constant: Option<u64>,
+}
+
+impl Default for Raw<'_> {
+    fn default() -> Self {
+        Self {
+            id: 0,
+            present: &[],
+            form: Form::Plain,
+            factor: 1,
+            scale: 0,
+            numbers: &[],
+            doubles: &[],
+            dividend: 0,
+            divisor: 0.0,
+            sum_of: 0,
+            base: 0,
+            like: 0,
+            of_pod: 0,
+            constant: None,
+        }
+    }
 }
 
 /// A column's place, for saying where something is wrong.
@@ -91,10 +115,15 @@ impl Place<'_> {
     }
 }
 
+/// The id so far behind another; one that there is not if it is too far.
+fn id_behind(id: u32, gap: u64) -> u32 {
+    id.saturating_add(u32::try_from(gap).unwrap_or(u32::MAX))
+}
+
 /// Columns read so far; those that are derived wait for the others.
 pub(super) struct Columns<'a> {
     list: Vec<ColumnData>,
-    quotient: Option<(usize, Raw<'a>)>,
+    quotient: Option<Raw<'a>>,
     waiting: Vec<Waiting>,
 }
 
@@ -108,6 +137,67 @@ impl<'a> Context<'_, '_> {
         }
     }
 
+    /// Reads columns that are one number in every row.
+    pub(super) fn constants(
+        &mut self,
+        columns: &mut Columns<'a>,
+        count: u64,
+    ) -> Result<(), Invalid> {
+        let count = self.count(count)?;
+        let mut next = || run::read(self.bits, count, None);
+        let (gaps, scales, numbers) = (next()?, next()?, next()?);
+        let mut id = 0;
+        for ((gap, scale), number) in gaps.into_iter().zip(scales).zip(numbers) {
+            id = id_behind(id, gap);
+            let raw = Raw {
+                id,
+                scale,
+                form: Form::Zigzag,
+                constant: Some(number),
+                ..Raw::default()
+            };
+            self.add_raw(columns, raw)?;
+        }
+        Ok(())
+    }
+
+    /// Reads columns that are told by a run alone.
+    pub(super) fn runs(&mut self, columns: &mut Columns<'a>, count: u64) -> Result<(), Invalid> {
+        let count = self.count(count)?;
+        let mut next = || run::read(self.bits, count, None);
+        let (gaps, scales, forms) = (next()?, next()?, next()?);
+        let (factors, bases, likes) = (next()?, next()?, next()?);
+        let mut id = 0;
+        for at in 0..count {
+            id = id_behind(id, gaps[at]);
+            let raw = Raw {
+                id,
+                scale: scales[at],
+                form: self.form(forms[at])?,
+                factor: factors[at].max(1),
+                base: bases[at],
+                like: likes[at],
+                ..Raw::default()
+            };
+            self.add_raw(columns, raw)?;
+        }
+        Ok(())
+    }
+
+    /// No table has more columns than there are.
+    fn count(&self, count: u64) -> Result<usize, Invalid> {
+        let most = self.table.columns().len();
+        let count = usize::try_from(count).ok().filter(|count| *count <= most);
+        count.ok_or_else(|| too_large(self.table.name(), format!("more than {most} columns")))
+    }
+
+    fn form(&self, number: u64) -> Result<Form, Invalid> {
+        let forms = [Form::Plain, Form::Zigzag, Form::Delta, Form::Below];
+        let mut forms = forms.into_iter();
+        let form = forms.find(|form| *form as u64 == number);
+        form.ok_or_else(|| malformed(self.table.name(), format!("form {number} is none")))
+    }
+
     /// Reads the next column.
     pub(super) fn add(
         &mut self,
@@ -115,11 +205,11 @@ impl<'a> Context<'_, '_> {
         bytes: &'a [u8],
     ) -> Result<(), Invalid> {
         let raw = self.raw(bytes)?;
+        self.add_raw(columns, raw)
+    }
+
+    fn add_raw(&mut self, columns: &mut Columns<'a>, raw: Raw<'a>) -> Result<(), Invalid> {
         let column = self.definition(raw.id)?;
-        if columns.list.last().is_some_and(|last| last.id >= raw.id) {
-            let field = format!("{}.{}", self.table.name(), column.name);
-            return Err(malformed(field, "comes twice or too late"));
-        }
         let (present, count) = self.present(column, raw.present)?;
         let place = Place {
             table: self.table,
@@ -138,7 +228,7 @@ impl<'a> Context<'_, '_> {
             });
             Values::Longs(Vec::new())
         } else if columns.quotient.is_none() {
-            columns.quotient = Some((columns.list.len(), raw));
+            columns.quotient = Some(raw);
             Values::Doubles(Vec::new())
         } else {
             return Err(place.malformed("is the second quotient of its table"));
@@ -161,8 +251,18 @@ impl<'a> Context<'_, '_> {
             quotient,
             waiting,
         } = columns;
-        if let Some((at, raw)) = quotient {
+        list.sort_unstable_by_key(|column| column.id);
+        if let Some(twice) = list.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            let field = format!(
+                "{}.{}",
+                self.table.name(),
+                self.definition(twice[0].id)?.name
+            );
+            return Err(malformed(field, "comes twice"));
+        }
+        if let Some(raw) = quotient {
             let column = self.definition(raw.id)?;
+            let at = list.partition_point(|column| column.id < raw.id);
             list[at].values = Values::Doubles(derived::quotient(self, column, &raw, (at, &list))?);
         }
         let mut sent = list.iter();
@@ -183,21 +283,7 @@ impl<'a> Context<'_, '_> {
 
     fn raw(&self, bytes: &'a [u8]) -> Result<Raw<'a>, Invalid> {
         let name = self.table.name();
-        let mut raw = Raw {
-            id: 0,
-            present: &[],
-            form: Form::Plain,
-            factor: 1,
-            scale: 0,
-            numbers: &[],
-            doubles: &[],
-            dividend: 0,
-            divisor: 0.0,
-            sum_of: 0,
-            base: 0,
-            like: 0,
-            of_pod: 0,
-        };
+        let mut raw = Raw::default();
         let mut reader = Reader::new(name, bytes);
         while let Some((number, value)) = reader.next_once()? {
             match (number, value) {
@@ -206,7 +292,6 @@ impl<'a> Context<'_, '_> {
                 (3, Value::Number(0)) => raw.form = Form::Plain,
                 (3, Value::Number(1)) => raw.form = Form::Zigzag,
                 (3, Value::Number(2)) => raw.form = Form::Delta,
-                (3, Value::Number(3)) => raw.form = Form::Below,
                 (4, Value::Number(factor)) => raw.factor = factor,
                 (5, Value::Number(scale)) => raw.scale = scale,
                 (6, Value::Bytes(bytes)) => raw.numbers = bytes,
@@ -214,9 +299,7 @@ impl<'a> Context<'_, '_> {
                 (8, Value::Number(dividend)) => raw.dividend = dividend,
                 (9, Value::Fixed(bits)) => raw.divisor = f64::from_bits(bits),
                 (10, Value::Number(sum_of)) => raw.sum_of = sum_of,
-                (11, Value::Number(base)) => raw.base = base,
-                (12, Value::Number(like)) => raw.like = like,
-                (13, Value::Number(of_pod)) => raw.of_pod = of_pod,
+                (11, Value::Number(of_pod)) => raw.of_pod = of_pod,
                 _ => return reader.unknown(number),
             }
         }

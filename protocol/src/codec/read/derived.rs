@@ -28,7 +28,7 @@ pub(super) fn is_derived(place: &Place<'_>, raw: &Raw<'_>) -> Result<bool, Inval
         _ => false,
     };
     let is_empty = raw.numbers.is_empty() && raw.doubles.is_empty();
-    if is_empty && may_be && raw.base == 0 && raw.like == 0 {
+    if is_empty && may_be {
         return Ok(true);
     }
     Err(place.malformed("can't be told by other columns"))

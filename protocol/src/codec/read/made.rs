@@ -93,8 +93,8 @@ impl Made<'_> {
     }
 
     fn told(&mut self, count: usize, utf8: &[u8], bits: &mut Reader<'_>) -> Result<(), Invalid> {
-        let kept = numbers(bits, count)?;
-        let lengths = numbers(bits, count)?;
+        let kept = run::read(bits, count, None)?;
+        let lengths = run::read(bits, count, None)?;
         let mut rest = utf8;
         let mut before = 0..0;
         for (kept, length) in kept.into_iter().zip(lengths) {
@@ -127,8 +127,8 @@ impl Made<'_> {
         bits: &mut Reader<'_>,
         push: fn(&mut Vec<u8>, u32),
     ) -> Result<(), Invalid> {
-        let stems = numbers(bits, count)?;
-        let ends = numbers(bits, count)?;
+        let stems = run::read(bits, count, None)?;
+        let ends = run::read(bits, count, None)?;
         let mut stem = 0;
         for (rise, end) in stems.into_iter().zip(ends) {
             self.copy(&mut stem, rise)?;
@@ -143,8 +143,8 @@ impl Made<'_> {
     }
 
     fn joined(&mut self, count: usize, bits: &mut Reader<'_>) -> Result<(), Invalid> {
-        let firsts = numbers(bits, count)?;
-        let seconds = numbers(bits, count)?;
+        let firsts = run::read(bits, count, None)?;
+        let seconds = run::read(bits, count, None)?;
         let (mut first, mut second) = (0, 0);
         for (first_rise, second_rise) in firsts.into_iter().zip(seconds) {
             self.copy(&mut first, first_rise)?;
@@ -170,13 +170,5 @@ impl Made<'_> {
         };
         self.all.extend_from_within(start..end);
         Ok(())
-    }
-}
-
-/// The next run; none for no numbers.
-fn numbers(bits: &mut Reader<'_>, count: usize) -> Result<Vec<u64>, Invalid> {
-    match count {
-        0 => Ok(Vec::new()),
-        _ => run::read(bits, count, None),
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Numbers<'a> {
     Varints(&'a [u8]),
     /// One for each value, read from a run.
     Run(Vec<u64>),
+    /// One for all, signed.
+    All(u64),
 }
 
 /// Numbers of a column, and how they are to be read.
@@ -74,6 +76,10 @@ impl Packed<'_> {
         let mut value = |number: i64, rows| value(number.checked_mul(factor)?, rows);
         match self.numbers {
             Numbers::Varints(bytes) => varints(bytes, form, count, value),
+            Numbers::All(number) => {
+                let value = value(unzigzag(number), count).ok_or(Fault::Value(0))?;
+                Ok(vec![value; count])
+            }
             Numbers::Run(numbers) => match form {
                 Form::Plain | Form::Below => {
                     each(&numbers, |number| value(number.cast_signed(), 1))

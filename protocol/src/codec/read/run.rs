@@ -1,18 +1,24 @@
 //! Numbers from a run of bits.
 
 use super::super::{
-    bits::{MOST_BITS, Reader, mask},
-    code::{CLASS_BITS, Decoder, FEW_BITS, LAST_CLASS, LENGTH_BITS, LIKE, MOST_CLASSES, open_bits},
+    bits::{MOST_BITS, Reader},
+    code::{
+        CLASS_BITS, Decoder, FEW_BITS, LAST_CLASS, LENGTH_BITS, LIKE, MOST_CLASSES, MOST_LENGTH,
+        open_bits,
+    },
     fault::malformed,
 };
 use crate::Invalid;
 
-/// Reads so many numbers; the caller has bounded how many. `like` has a class for each, if theirs are told by those.
+/// Reads so many numbers, of none nothing; the caller has bounded how many. `like` has a class for each, if theirs are told by those.
 pub(super) fn read(
     bits: &mut Reader<'_>,
     count: usize,
     like: Option<&[u32]>,
 ) -> Result<Vec<u64>, Invalid> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let numbers = match bits.take(1) {
         0 => classes(bits, count, like),
         _ => few(bits, count),
@@ -25,34 +31,36 @@ fn classes(bits: &mut Reader<'_>, count: usize, like: Option<&[u32]>) -> Option<
     let first = bits.take(CLASS_BITS + u32::from(like.is_some())) as u32;
     let symbols = bits.take(CLASS_BITS) as usize;
     let decoder = decoder(bits, symbols)?;
-    let mut numbers = Vec::with_capacity(count);
-    match like {
-        None => {
-            for _ in 0..count {
-                numbers.push(number(bits, &decoder, first)?);
-            }
-        }
-        Some(like) => {
-            for like in like.get(..count)? {
-                numbers.push(number(bits, &decoder, (first + like).wrapping_sub(LIKE))?);
-            }
-        }
+    let mut numbers = symbols_of(bits, &decoder, count);
+    let likes = match like {
+        Some(like) => Some(like.get(..count)?),
+        None => None,
+    };
+    let mut largest = 0;
+    for (at, number) in numbers.iter_mut().enumerate() {
+        let like = likes.map_or(LIKE, |like| like[at]);
+        let class = (first + like + *number as u32).wrapping_sub(LIKE);
+        largest = class.max(largest);
+        let open = open_bits(class).min(MOST_BITS);
+        *number = u64::from(class > 0) << open | bits.take(open);
     }
-    Some(numbers)
+    (largest <= LAST_CLASS).then_some(numbers)
 }
 
-/// A code and what its class leaves open.
-#[inline]
-fn number(bits: &mut Reader<'_>, decoder: &Decoder, first: u32) -> Option<u64> {
-    let (symbol, length, word) = decoder.peek(bits);
-    let class = first.wrapping_add(symbol);
-    if class > LAST_CLASS {
-        return None;
+/// The symbols of so many codes. One word has many of them.
+fn symbols_of(bits: &mut Reader<'_>, decoder: &Decoder, count: usize) -> Vec<u64> {
+    let mut symbols = vec![0; count];
+    for some in symbols.chunks_mut((MOST_BITS / MOST_LENGTH) as usize) {
+        let (mut word, mut read) = (bits.peek(), 0);
+        for symbol in some {
+            let (found, length) = decoder.symbol(word);
+            *symbol = found.into();
+            word >>= length;
+            read += length;
+        }
+        bits.skip(read);
     }
-    let open = open_bits(class);
-    bits.skip(length + open);
-    let first = u64::from(class > 0) << open;
-    Some(first | (word >> length & mask(open)))
+    symbols
 }
 
 fn few(bits: &mut Reader<'_>, count: usize) -> Option<Vec<u64>> {
@@ -66,12 +74,14 @@ fn few(bits: &mut Reader<'_>, count: usize) -> Option<Vec<u64>> {
         *number = bits.take(class);
     }
     let decoder = decoder(bits, different)?;
-    let number = |_| {
-        let (symbol, length, _) = decoder.peek(bits);
-        bits.skip(length);
-        all[symbol as usize % all.len()]
-    };
-    Some((0..count).map(number).collect())
+    if different == 1 {
+        return Some(vec![all[0]; count]);
+    }
+    let mut numbers = symbols_of(bits, &decoder, count);
+    for number in &mut numbers {
+        *number = all[*number as usize % all.len()];
+    }
+    Some(numbers)
 }
 
 /// The code of so many symbols.

@@ -109,7 +109,9 @@ impl<'a> Tables<'a> {
         let mut columns = context.list();
         while let Some((number, value)) = reader.next()? {
             match (number, value) {
-                (3, Value::Bytes(bytes)) => context.add(&mut columns, bytes)?,
+                (3, Value::Number(count)) => context.constants(&mut columns, count)?,
+                (4, Value::Number(count)) => context.runs(&mut columns, count)?,
+                (5, Value::Bytes(bytes)) => context.add(&mut columns, bytes)?,
                 _ => return reader.unknown(number),
             }
         }

@@ -95,13 +95,12 @@ fn packed<'a>(
         (_, Some(Values::Doubles(like))) => Some(like_doubles(like)),
         _ => return Err(place.malformed("is like no column of numbers")),
     };
-    let is_run = raw.numbers.is_empty();
-    if !is_run && (base.is_some() || like.is_some()) {
-        return Err(place.malformed("has numbers beside a run"));
-    }
-    let numbers = match is_run {
-        true => Numbers::Run(run::read(context.bits, place.count, like.as_deref())?),
-        false => Numbers::Varints(raw.numbers),
+    let numbers = match raw.constant {
+        Some(number) => Numbers::All(number),
+        None if raw.numbers.is_empty() => {
+            Numbers::Run(run::read(context.bits, place.count, like.as_deref())?)
+        }
+        None => Numbers::Varints(raw.numbers),
     };
     Ok(Packed {
         numbers,
@@ -125,8 +124,7 @@ fn doubles(
         let values = packed.values(place.count, |long, _| Some(long as f64 / power));
         return told(place, values, "has more than 64 bits");
     }
-    let has_more = raw.base != 0 || raw.like != 0;
-    if has_more || raw.scale != 0 || raw.factor != 1 || !raw.numbers.is_empty() {
+    if raw.scale != 0 || raw.factor != 1 || !raw.numbers.is_empty() {
         return Err(place.malformed("has numbers beside its doubles"));
     }
     let doubles = numbers::doubles(raw.doubles, place.count)

@@ -84,13 +84,10 @@ pub(super) fn whole(header: &Header, rows: &[Row]) -> Vec<Vec<u8>> {
 }
 
 fn tables(all: &[Collected], base_us: i64, bits: &mut Writer) -> Vec<schema::Table> {
-    let table = |collected: &Collected| schema::Table {
-        table: collected.table as u32,
-        rows: number(collected.rows),
-        columns: columns::of(collected.table, all, base_us, bits),
-    };
     let filled = all.iter().filter(|collected| collected.rows > 0);
-    filled.map(table).collect()
+    filled
+        .map(|collected| columns::of(collected, all, base_us, bits))
+        .collect()
 }
 
 /// The batch that stands in the place of one that is gone.

@@ -1,6 +1,6 @@
 //! Which columns are like which others. That is where to look: what is smaller is tried out.
 
-use super::{Collected, numbers::Near};
+use super::{Collected, columns::Draft, numbers::Near};
 use crate::{
     Kind, Table,
     codec::code::{like_doubles, like_longs},
@@ -59,8 +59,8 @@ const LIKES: [(Table, &str, &[&str]); 10] = [
     ),
 ];
 
-/// Those near a column that has a value in every row.
-pub(super) fn to<'a>(collected: &'a Collected, name: &str) -> Near<'a> {
+/// Those near a column that has a value in every row, of the columns before it.
+pub(super) fn to<'a>(collected: &'a Collected, name: &str, drafts: &[Draft]) -> Near<'a> {
     let find = |list: &[(Table, &str, &'static [&'static str])]| {
         let mut entries = list.iter();
         let entry = entries.find(|(table, of, _)| *table == collected.table && *of == name);
@@ -68,10 +68,10 @@ pub(super) fn to<'a>(collected: &'a Collected, name: &str) -> Near<'a> {
     };
     let bases = find(&BASES)
         .iter()
-        .filter_map(|name| whole(collected, name));
+        .filter_map(|name| early(collected, name, drafts));
     let likes = find(&LIKES)
         .iter()
-        .filter_map(|name| whole(collected, name));
+        .filter_map(|name| early(collected, name, drafts));
     Near {
         bases: bases
             .map(|(id, _, sink)| (id, sink.longs.as_slice()))
@@ -85,9 +85,14 @@ pub(super) fn to<'a>(collected: &'a Collected, name: &str) -> Near<'a> {
     }
 }
 
-/// A column that has a value in every row.
-fn whole<'a>(collected: &'a Collected, name: &str) -> Option<(u32, Kind, &'a Sink)> {
+/// A column that has a value in every row and is read before others.
+fn early<'a>(
+    collected: &'a Collected,
+    name: &str,
+    drafts: &[Draft],
+) -> Option<(u32, Kind, &'a Sink)> {
     let mut columns = collected.table.columns().iter().zip(&collected.sinks);
     let (column, sink) = columns.find(|(column, _)| column.name == name)?;
-    (!sink.present.contains(&false)).then_some((column.id, column.kind, sink))
+    let draft = drafts.iter().find(|draft| draft.column.id == column.id)?;
+    draft.is_early().then_some((column.id, column.kind, sink))
 }

@@ -1,6 +1,7 @@
 //! Finds the form in which a column's numbers are smallest.
 
 use super::{
+    columns::Draft,
     run::Run,
     schema::{Column, Form},
 };
@@ -16,99 +17,94 @@ pub(super) struct Near<'a> {
     pub(super) likes: Vec<(u32, Vec<u32>)>,
 }
 
-/// Bits that naming another column takes.
-const NAMING_BITS: usize = 24;
+/// Bits that naming another column takes, about.
+const NAMING_BITS: usize = 6;
 
 /// One way to write a column's numbers.
 struct Way<'a> {
-    column: Column,
+    draft: Draft,
     numbers: Vec<u64>,
     like: Option<&'a [u32]>,
-    /// Its numbers among the column's fields, if there is no run.
     run: Option<Run>,
     bits: usize,
 }
 
-/// Writes integers into a column, or their bits.
-pub(super) fn integers(column: &mut Column, values: Vec<i64>, near: &Near<'_>, bits: &mut Writer) {
+/// Finds the form of a column of integers.
+pub(super) fn integers(draft: &mut Draft, values: Vec<i64>, near: &Near<'_>) {
     let is_constant = values.windows(2).all(|pair| pair[0] == pair[1]);
     if is_constant {
         let first = values.first().copied().unwrap_or_default();
         let (form, numbers) = direct(&[first]);
-        (column.form, column.numbers) = (form as u32, numbers);
+        (draft.column.form, draft.column.numbers) = (form as u32, numbers);
         return;
     }
-    let ways = near.bases.iter().filter_map(|(id, base)| {
-        let pairs = values.iter().zip(*base);
-        let above: Option<Vec<i64>> = pairs
-            .map(|(value, base)| value.checked_sub(*base))
-            .collect();
+    let above = near.bases.iter().filter_map(|(id, base)| {
+        let mut pairs = values.iter().zip(*base);
+        let above: Option<Vec<i64>> = pairs.try_fold(Vec::new(), |mut above, (value, base)| {
+            above.push(value.checked_sub(*base)?);
+            Some(above)
+        });
         Some((*id, above?))
     });
-    let ways: Vec<_> = ways.collect();
-    let ways = std::iter::once((0, values)).chain(ways);
-    let best = ways
-        .flat_map(|(base, values)| self::ways(column, base, values, near))
-        .min_by_key(|way| way.bits);
-    let Some(best) = best else { return };
-    *column = best.column;
+    let mut all: Vec<_> = above.collect();
+    all.push((0, values));
+    let ways = all
+        .into_iter()
+        .flat_map(|(base, values)| ways(draft, base, values, near));
+    let Some(best) = ways.min_by_key(|way| way.bits) else {
+        return;
+    };
+    *draft = best.draft;
     match best.run {
-        Some(run) => run.write(&best.numbers, best.like, bits),
-        None => column.numbers = best.numbers,
+        Some(run) => {
+            let mut bits = Writer::default();
+            run.write(&best.numbers, best.like, &mut bits);
+            draft.run = Some(bits);
+        }
+        None => draft.column.numbers = best.numbers,
     }
 }
 
-fn ways<'a>(column: &Column, base: u32, mut values: Vec<i64>, near: &'a Near<'_>) -> Vec<Way<'a>> {
-    let mut column = column.clone();
-    column.base = base;
-    let naming = if base == 0 { 0 } else { NAMING_BITS };
-    take_factor_out(&mut column, &mut values);
-    let (form, numbers) = if base != 0 && values.iter().all(|value| *value <= 0) {
-        let below = values.iter().map(|value| value.unsigned_abs()).collect();
-        (Form::Below, below)
-    } else {
-        direct(&values)
-    };
-    column.form = form as u32;
-    let mut ways = Vec::new();
-    let likes = near
-        .likes
-        .iter()
-        .map(|(id, like)| (*id, Some(like.as_slice())));
-    for (id, like) in std::iter::once((0, None)).chain(likes) {
-        if let Some(run) = Run::of(&numbers, like) {
-            let mut column = column.clone();
-            column.like = id;
-            let naming = naming + if id == 0 { 0 } else { NAMING_BITS };
-            ways.push(Way {
-                column,
-                numbers: numbers.clone(),
-                like,
-                bits: run.bits() + naming,
-                run: Some(run),
-            });
+fn ways<'a>(draft: &Draft, base: u32, mut values: Vec<i64>, near: &'a Near<'_>) -> Vec<Way<'a>> {
+    let mut draft = draft.clone();
+    draft.base = base;
+    take_factor_out(&mut draft.column, &mut values);
+    let (form, numbers) = match base {
+        1.. if values.iter().all(|value| *value <= 0) => {
+            let below = values.iter().map(|value| value.unsigned_abs());
+            (Form::Below, below.collect())
         }
+        _ => direct(&values),
+    };
+    draft.column.form = form as u32;
+    let way = |draft: &Draft, numbers: &[u64], like| {
+        let run = Run::of(numbers, like)?;
+        let named = usize::from(draft.base != 0) + usize::from(draft.like != 0);
+        Some(Way {
+            draft: draft.clone(),
+            numbers: numbers.to_vec(),
+            like,
+            bits: run.bits() + named * NAMING_BITS,
+            run: Some(run),
+        })
+    };
+    let mut ways = Vec::from_iter(way(&draft, &numbers, None));
+    for (id, like) in &near.likes {
+        let mut draft = draft.clone();
+        draft.like = *id;
+        ways.extend(way(&draft, &numbers, Some(like)));
     }
     if base == 0 {
-        let mut deltas = column.clone();
-        deltas.form = Form::Delta as u32;
-        let differences = differences(&values);
+        let mut deltas = draft.clone();
+        deltas.column.form = Form::Delta as u32;
+        ways.extend(way(&deltas, &differences(&values), None));
         ways.push(Way {
-            column,
+            draft,
             bits: 8 * cost(&numbers),
             numbers,
             like: None,
             run: None,
         });
-        if let Some(run) = Run::of(&differences, None) {
-            ways.push(Way {
-                column: deltas,
-                numbers: differences,
-                like: None,
-                bits: run.bits(),
-                run: Some(run),
-            });
-        }
     }
     ways
 }
@@ -136,16 +132,16 @@ pub(super) fn run(numbers: &[u64], bits: &mut Writer) {
 }
 
 /// Writes doubles into a column: as integers where those give back every bit.
-pub(super) fn doubles(column: &mut Column, values: &[f64], near: &Near<'_>, bits: &mut Writer) {
+pub(super) fn doubles(draft: &mut Draft, values: &[f64], near: &Near<'_>) {
     if let Some((scale, scaled)) = scaled(values) {
-        column.scale = scale;
-        return integers(column, scaled, near, bits);
+        draft.column.scale = scale;
+        return integers(draft, scaled, near);
     }
     let mut all = values.iter().map(|value| value.to_bits());
     let first = all.next();
     let is_constant = all.all(|other| Some(other) == first);
     let sent = if is_constant { 1 } else { values.len() };
-    column.doubles = values.iter().copied().take(sent).collect();
+    draft.column.doubles = values.iter().copied().take(sent).collect();
 }
 
 /// Memory comes in pages and limits in mebibytes: what all values have in common is sent once.
@@ -153,7 +149,11 @@ fn take_factor_out(column: &mut Column, values: &mut [i64]) {
     let factor = values
         .iter()
         .fold(0, |factor, value| gcd(factor, value.unsigned_abs()));
-    let Some(divisor) = i64::try_from(factor).ok().filter(|factor| *factor > 1) else {
+    let Some(divisor) = u32::try_from(factor)
+        .ok()
+        .filter(|factor| *factor > 1)
+        .map(i64::from)
+    else {
         return;
     };
     column.factor = factor;
@@ -169,7 +169,7 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-const fn zigzag(value: i64) -> u64 {
+pub(super) const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 

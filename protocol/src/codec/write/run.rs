@@ -129,7 +129,9 @@ impl Run {
                 Symbols::Few(all) => all.binary_search(number).unwrap_or_default(),
             };
             to.put(u64::from(codes[symbol]), self.lengths[symbol]);
-            if !few {
+        }
+        if !few {
+            for number in numbers {
                 to.put(*number, open_bits(class(*number)));
             }
         }

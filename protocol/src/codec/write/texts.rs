@@ -30,7 +30,9 @@ pub(super) fn renumber(
     }
     let text = |old: &i64| interned.texts.get(index(*old)).map(|text| &**text);
     let dictionary = Dictionary::new(order.named.iter().filter_map(text));
-    let to_new = |old: &i64| text(old).map_or(0, |text| dictionary.number(text));
+    let numbers = interned.texts.iter().map(|text| dictionary.number(text));
+    let numbers: Vec<u32> = numbers.collect();
+    let to_new = |old: &i64| numbers.get(index(*old)).copied().unwrap_or_default();
     for_columns(collected, Kind::Text, |sink| {
         for old in &mut sink.longs {
             *old = i64::from(to_new(old));
