@@ -98,6 +98,26 @@ impl Place for Files {
         }
     }
 
+    fn opening(&mut self) -> u32 {
+        let path = self.named(".opening");
+        let before = fs::read_to_string(&path).ok();
+        let before = before
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(0);
+        // On a full disk nothing is counted: better than no spool.
+        if let Err(error) = fs::write(&path, format!("{}\n", before + 1)) {
+            log::debug!("{}: {error}", path.display());
+        }
+        before
+    }
+
+    fn opened(&mut self) {
+        let path = self.named(".opening");
+        if let Err(error) = fs::remove_file(&path) {
+            log::debug!("{}: {error}", path.display());
+        }
+    }
+
     fn fresh(&mut self) -> io::Result<Bytes> {
         DirBuilder::new()
             .recursive(true)

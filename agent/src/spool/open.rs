@@ -10,6 +10,10 @@ use super::{
     contents, files::Files,
 };
 
+/// So many agents may be gone while they open a file, killed by chance or by what is in it, before it is put
+/// aside: a disk that lost what it said to have written can make the database end its process.
+const MOST_OPENINGS: u32 = 5;
+
 impl Spool {
     /// Opens or makes the file. One that can't be read is moved aside.
     pub fn open(settings: Settings) -> Result<(Self, Found), SpoolError> {
@@ -48,7 +52,15 @@ impl Spool {
             self.place.install().map_err(place_error)?;
             return Ok(Found::Nothing);
         };
-        match File::open(bytes).and_then(|file| self.take(file)) {
+        let before = self.place.opening();
+        let opened = match before {
+            0..MOST_OPENINGS => File::open(bytes).and_then(|file| self.take(file)),
+            _ => Err(Fault::Unusable(format!(
+                "each of the last {before} agents that opened it was gone before it was open"
+            ))),
+        };
+        self.place.opened();
+        match opened {
             Ok(spoilt) => {
                 let message = "its bytes in the spool were damaged";
                 self.put_gaps(&spoilt, GapReason::SpoolLost, message)?;

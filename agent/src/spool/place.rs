@@ -20,6 +20,15 @@ pub trait Place: fmt::Debug + Send {
     /// before that the old one is. Tells where the old one lies now, if there was one.
     fn install(&mut self) -> io::Result<Option<PathBuf>>;
 
+    /// What is in use is about to be opened. Tells how many times before it was, without an end: the
+    /// agent that tried was gone.
+    fn opening(&mut self) -> u32 {
+        0
+    }
+
+    /// It is open, or known to be unusable.
+    fn opened(&mut self) {}
+
     /// Holds some room on the disk, or gives it back, so that what is deleted can be taken out of the
     /// spool of a full one. A place that is never full needs none.
     fn reserve(&mut self, hold: bool) -> io::Result<()> {

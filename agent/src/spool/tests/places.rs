@@ -37,6 +37,44 @@ fn a_place_that_is_no_directory_is_told() {
     assert!(matches!(opened, Err(SpoolError::Place(_))), "{opened:?}");
 }
 
+/// As after agents that the database ended while they opened it.
+#[test]
+fn a_file_that_ends_every_agent_is_put_aside() {
+    let scratch = Scratch::new();
+    let (mut spool, _) = scratch.open();
+    keep(&mut spool, 1, 1..=2, 100);
+    drop(spool);
+    let marker = scratch.0.join("spool.redb.opening");
+    let open = |gone: &str| {
+        fs::write(&marker, gone).unwrap();
+        let (spool, found) = scratch.open();
+        assert!(!marker.exists());
+        (all(&spool).len(), found)
+    };
+    assert_eq!(open("4\n"), (2, Found::Resumed));
+    assert_eq!(open("no number"), (2, Found::Resumed));
+    let (waiting, found) = open("5\n");
+    let Found::Lost { reason, .. } = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(waiting, 0);
+    assert!(reason.contains("the last 5 agents"), "{reason}");
+    assert_eq!(scratch.open().1, Found::Resumed);
+}
+
+/// What is counted while one is opened.
+#[test]
+fn an_opening_without_an_end_is_counted() {
+    let scratch = Scratch::new();
+    drop(scratch.open());
+    let mut files = crate::spool::files::Files::new(scratch.file());
+    for before in 0..3 {
+        assert_eq!(crate::spool::place::Place::opening(&mut files), before);
+    }
+    crate::spool::place::Place::opened(&mut files);
+    assert_eq!(crate::spool::place::Place::opening(&mut files), 0);
+}
+
 #[test]
 fn three_lost_ones_are_kept_and_the_newest_is_named() {
     let scratch = Scratch::new();
