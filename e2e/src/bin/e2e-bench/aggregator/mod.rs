@@ -2,6 +2,7 @@
 //! an aggregator of the plain kind.
 
 mod clients;
+mod connections;
 mod full_speed;
 mod plain;
 mod sustained;
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Fail where a number is beyond its bound by more than this factor, for example 1.25
     #[arg(long, value_name = "FACTOR")]
     check: Option<f64>,
+    /// Measure one part, not all
+    #[arg(long, value_enum, value_name = "PART", conflicts_with = "check")]
+    only: Option<Part>,
     /// The aggregator
     #[arg(long, value_name = "FILE", env = "PODLEDGER_AGGREGATOR")]
     aggregator: PathBuf,
@@ -55,6 +59,13 @@ pub(crate) struct Args {
     plain: Option<PathBuf>,
 }
 
+/// What can be measured alone.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// Memory of connections and the storm, without rows
+    Connections,
+}
+
 /// The figures.
 #[derive(Serialize)]
 struct Figures {
@@ -74,15 +85,25 @@ struct Figures {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let directory = std::env::temp_dir().join(format!("podledger-bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
-    let figures = measure(args, &directory);
+    let done = match args.only {
+        Some(Part::Connections) => {
+            connections::measure(args, &directory).and_then(|figures| show(args, &figures))
+        }
+        None => measure(args, &directory).and_then(|figures| {
+            show(args, &figures)?;
+            args.check.map_or(Ok(()), |factor| figures.check(factor))
+        }),
+    };
     std::fs::remove_dir_all(&directory)?;
-    let figures = figures?;
+    done
+}
+
+fn show(args: &Args, figures: &(impl Serialize + fmt::Display)) -> Result<()> {
     crate::print(&if args.json {
-        serde_json::to_string(&figures)?
+        serde_json::to_string(figures)?
     } else {
         figures.to_string()
-    })?;
-    args.check.map_or(Ok(()), |factor| figures.check(factor))
+    })
 }
 
 fn measure(args: &Args, directory: &std::path::Path) -> Result<Figures> {

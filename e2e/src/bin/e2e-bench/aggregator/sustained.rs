@@ -8,7 +8,11 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::stack::{Daemon, Place, free_port};
-use tokio::{sync::Semaphore, task::JoinSet, time::sleep_until};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, sleep_until, timeout},
+};
 
 use super::{
     Args,
@@ -19,6 +23,10 @@ use crate::numbers::mib;
 /// Handshakes at a time while the load is built up: that is not what is measured.
 const AT_ONCE: usize = 64;
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
+/// For all nodes to be back.
+const STORM_PATIENCE: Duration = Duration::from_secs(120);
+/// Before a node tries again.
+const STORM_PAUSE: Duration = Duration::from_millis(500);
 
 /// What was measured.
 pub(super) struct Sustained {
@@ -30,6 +38,18 @@ pub(super) struct Sustained {
 }
 
 pub(super) fn measure(args: &Args, aggregator: &Path, directory: &Path) -> Result<Sustained> {
+    under(args, aggregator, directory, async |place, port, process| {
+        load(args, place, port, process).await
+    })
+}
+
+/// Does something to an aggregator that takes all the nodes.
+pub(super) fn under<T>(
+    args: &Args,
+    aggregator: &Path,
+    directory: &Path,
+    measure: impl AsyncFnOnce(&Place, u16, u32) -> Result<T>,
+) -> Result<T> {
     let place = Place::make(directory)?;
     let port = free_port()?;
     let url = format!("file://{}", place.file("sustained").display());
@@ -48,7 +68,7 @@ pub(super) fn measure(args: &Args, aggregator: &Path, directory: &Path) -> Resul
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let measured = runtime.block_on(load(args, &place, port, daemon.id()));
+    let measured = runtime.block_on(measure(&place, port, daemon.id()));
     let measured = measured.with_context(|| daemon.last_words())?;
     let status = daemon.stop(STOP_PATIENCE)?;
     ensure!(
@@ -63,15 +83,13 @@ async fn load(args: &Args, place: &Place, port: u16, process: u32) -> Result<Sus
     let token: Arc<str> = std::fs::read_to_string(place.file("token"))?.into();
     let dialer = Arc::new(Dialer::new(&place.file("ca.crt"), port)?);
     let empty = memory(process)?;
-    let client = |number| Client::new(number, args.pods, args.interval, Arc::clone(&token));
-    let clients: Vec<Client> = (0..args.nodes).map(client).collect();
-    let clients = connect(clients, &dialer).await?;
+    let clients = connect(clients(args, &token), &dialer).await?;
     let connected = memory(process)?;
     let (began, before) = (Instant::now(), cpu(process)?);
     let (clients, sent) = send(clients, args).await?;
     let cores = (cpu(process)? - before).as_secs_f64() / began.elapsed().as_secs_f64();
     let rss_mib = mib(memory(process)?);
-    let storm_seconds = storm(clients, &dialer).await?;
+    let (_, storm_seconds) = storm(clients, &dialer).await?;
     let mut took: Vec<f64> = sent
         .iter()
         .map(|sent| sent.took.as_secs_f64() * 1e3)
@@ -80,13 +98,24 @@ async fn load(args: &Args, place: &Place, port: u16, process: u32) -> Result<Sus
     Ok(Sustained {
         cores,
         rss_mib,
-        kib_per_connection: connected.saturating_sub(empty) as f64 / 1024.0 / args.nodes as f64,
+        kib_per_connection: kib_each(empty, connected, args.nodes),
         received_ms_p99: took.get(took.len() * 99 / 100).copied().unwrap_or(f64::NAN),
         storm_seconds,
     })
 }
 
-async fn connect(clients: Vec<Client>, dialer: &Arc<Dialer>) -> Result<Vec<Client>> {
+/// All nodes, not connected yet.
+pub(super) fn clients(args: &Args, token: &Arc<str>) -> Vec<Client> {
+    let client = |number| Client::new(number, args.pods, args.interval, Arc::clone(token));
+    (0..args.nodes).map(client).collect()
+}
+
+/// What one of them has of a growth.
+pub(super) fn kib_each(before: u64, after: u64, nodes: usize) -> f64 {
+    after.saturating_sub(before) as f64 / 1024.0 / nodes as f64
+}
+
+pub(super) async fn connect(clients: Vec<Client>, dialer: &Arc<Dialer>) -> Result<Vec<Client>> {
     let (mut tasks, places) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
     for mut client in clients {
         let (dialer, places) = (Arc::clone(dialer), Arc::clone(&places));
@@ -128,27 +157,33 @@ async fn send(clients: Vec<Client>, args: &Args) -> Result<(Vec<Client>, Vec<Sen
 }
 
 /// All of them lose their connection and come back at once; until the last one is answered.
-async fn storm(mut clients: Vec<Client>, dialer: &Arc<Dialer>) -> Result<f64> {
+pub(super) async fn storm(
+    mut clients: Vec<Client>,
+    dialer: &Arc<Dialer>,
+) -> Result<(Vec<Client>, f64)> {
     clients.iter_mut().for_each(Client::hang_up);
     let (mut tasks, began) = (JoinSet::new(), Instant::now());
-    for mut client in clients {
-        let dialer = Arc::clone(dialer);
-        tasks.spawn(async move {
-            // An aggregator under a storm may refuse for a moment.
-            while client.connect(&dialer).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            client.ask().await
-        });
+    for client in clients {
+        let back = come_back(client, Arc::clone(dialer));
+        tasks.spawn(timeout(STORM_PATIENCE, back));
     }
+    let mut back = Vec::new();
     while let Some(answered) = tasks.join_next().await {
-        answered??;
+        back.push(answered?.context("not all of them come back")?);
     }
-    Ok(began.elapsed().as_secs_f64())
+    Ok((back, began.elapsed().as_secs_f64()))
+}
+
+/// An aggregator under a storm may refuse for a moment, or give up a handshake that takes too long.
+async fn come_back(mut client: Client, dialer: Arc<Dialer>) -> Client {
+    while client.connect(&dialer).await.is_err() || client.ask().await.is_err() {
+        sleep(STORM_PAUSE).await;
+    }
+    client
 }
 
 /// CPU time of all threads of a process.
-fn cpu(process: u32) -> Result<Duration> {
+pub(super) fn cpu(process: u32) -> Result<Duration> {
     let mut sum = 0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
         let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
@@ -162,7 +197,7 @@ fn cpu(process: u32) -> Result<Duration> {
 }
 
 /// Resident memory.
-fn memory(process: u32) -> Result<u64> {
+pub(super) fn memory(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next());
