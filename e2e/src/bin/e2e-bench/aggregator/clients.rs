@@ -1,7 +1,7 @@
 //! Nodes that send: one QUIC connection each, all in this process.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -11,19 +11,24 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::{Buf as _, Bytes};
 use e2e::batches::FakeAgent;
 use protocol::{Ack, Message, Timestamp, encode_message, encode_rows};
-use quinn::{ClientConfig, Endpoint, TransportConfig, VarInt, crypto::rustls::QuicClientConfig};
+use quinn::{
+    ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt,
+    crypto::rustls::QuicClientConfig,
+};
 use rustls::{
     RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
+use socket2::SockRef;
 
 type Sender = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
 
 /// Sockets that the connections share.
 const SOCKETS: usize = 4;
-/// For one connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// For one connection. Agents try again, or take the other way, sooner still.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens connections that believe one CA.
 pub(super) struct Dialer {
@@ -45,10 +50,11 @@ impl Dialer {
         let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
         let mut transport = TransportConfig::default();
         transport
+            // As agents have it: it decides how soon a lost first packet is sent again.
+            .initial_rtt(Duration::from_millis(100))
             .keep_alive_interval(Some(Duration::from_secs(10)))
             .receive_window(VarInt::from_u32(64 * 1024));
         config.transport_config(Arc::new(transport));
-        let socket = || Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into());
         Ok(Self {
             sockets: (0..SOCKETS).map(|_| socket()).collect::<Result<_, _>>()?,
             config,
@@ -71,6 +77,14 @@ impl Dialer {
         });
         Ok((quic, sender))
     }
+}
+
+/// One that takes what comes for a thousand nodes, each of which has a socket of its own elsewhere.
+fn socket() -> Result<Endpoint> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
+    let config = EndpointConfig::default();
+    Ok(Endpoint::new(config, None, socket, Arc::new(TokioRuntime))?)
 }
 
 /// One node.
