@@ -55,8 +55,10 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(15),
             // Address translation forgets UDP after 30 s.
-            keep_alive: Duration::from_secs(20),
-            idle_timeout: Duration::from_secs(65),
+            keep_alive: Duration::from_secs(15),
+            // Both ends hold it to the shorter of theirs: what died without a word keeps its place at the
+            // aggregator for so long.
+            idle_timeout: Duration::from_secs(40),
             most_answer_bytes: 256 * 1024,
             pace: delivery::Pace::default(),
             probes: ways::Timing::default(),

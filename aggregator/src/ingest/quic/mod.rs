@@ -111,7 +111,9 @@ fn let_in(
     let pending = handshakes.count();
     if pending >= limits.handshakes {
         closed.count(Closed::TooMany);
-        incoming.refuse();
+        // It is sent again when nobody answers. Refused, an agent would take to HTTP/1.1, and the copies that are
+        // on their way already would begin handshakes that nobody ends.
+        incoming.ignore();
         return None;
     }
     let is_checked = incoming.remote_address_validated();
