@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod intake;
 pub mod lake;
 pub mod logger;
+pub mod memory;
 pub mod serve;
 pub mod service;
 pub mod status;

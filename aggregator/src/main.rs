@@ -11,7 +11,7 @@ use aggregator::{
     cli::{Arguments, Command, Serve},
     config::Config,
     ingest::{Stop, stop},
-    logger, serve, verify,
+    logger, memory, serve, verify,
 };
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -21,6 +21,7 @@ use tokio::{
 };
 
 fn main() -> ExitCode {
+    memory::give_back();
     let arguments = Arguments::parse();
     let (done, failure) = match &arguments.command {
         Command::Serve(options) => (
