@@ -123,141 +123,74 @@ fn year(year: i64) -> Header {
     }
 }
 
-/// What is wrong, the request, and what must come back: status, kind, and a part of the reason.
-type Case = (&'static str, Bytes, u16, RefusalKind, &'static str);
+/// What is wrong, the request, and what must come back: status and kind, and a part of the reason.
+type Case = (&'static str, Bytes, (u16, RefusalKind), &'static str);
 
-fn cases() -> Vec<Case> {
-    use RefusalKind::{
-        BadBatch, BadTime, Forbidden, Malformed, TooLarge, UnknownEpoch, UnknownVersion,
+const BAD: (u16, RefusalKind) = (422, RefusalKind::BadBatch);
+const BAD_TIME: (u16, RefusalKind) = (422, RefusalKind::BadTime);
+const FORBIDDEN: (u16, RefusalKind) = (403, RefusalKind::Forbidden);
+const MALFORMED: (u16, RefusalKind) = (400, RefusalKind::Malformed);
+const TOO_LARGE: (u16, RefusalKind) = (413, RefusalKind::TooLarge);
+const UNKNOWN_EPOCH: (u16, RefusalKind) = (409, RefusalKind::UnknownEpoch);
+const UNKNOWN_VERSION: (u16, RefusalKind) = (400, RefusalKind::UnknownVersion);
+
+fn bad_messages() -> Vec<Case> {
+    let empty = |node: &str| {
+        let node = node.to_owned();
+        encode_message(&Message {
+            node,
+            ..Message::default()
+        })
     };
-    let other_node = Header {
-        node: "node-b".to_owned(),
-        ..header()
+    let mut next_version = empty(NODE);
+    assert_eq!(next_version[..2], [8, 1]);
+    next_version[1] = 2;
+    let (next, other) = (next_version.into(), empty("node-b").into());
+    let (text, batch) = (
+        Bytes::from_static(b"{\"pods\": []}"),
+        Bytes::from_static(b"rows"),
+    );
+    let bomb = packed(&vec![0; 256 << 20]);
+    vec![
+        ("no protobuf", text, MALFORMED, "message"),
+        ("nothing", Bytes::new(), MALFORMED, "message"),
+        ("no zstd", body(vec![batch]), BAD, "batch"),
+        ("a zip bomb", body(vec![bomb]), BAD, "batch"),
+        ("9 MiB", vec![0; 9 << 20].into(), TOO_LARGE, "body"),
+        ("another node's message", other, FORBIDDEN, "node"),
+        ("the next version", next, UNKNOWN_VERSION, "version 2"),
+    ]
+}
+
+fn bad_batches() -> Vec<Case> {
+    let with = |change: &dyn Fn(&mut Header)| {
+        let mut header = header();
+        change(&mut header);
+        one(&header, &rows(usage()))
     };
-    let other_message = encode_message(&Message {
-        node: "node-b".to_owned(),
-        ..Message::default()
-    });
     let not_a_number = PodUsage {
         cpu_usage_cores: Some(f64::NAN),
         ..usage()
     };
-    let million = rows_and(usage(), 1_000_000);
-    let mut next_version = encode_message(&Message {
-        node: NODE.to_owned(),
-        ..Message::default()
-    });
-    assert_eq!(next_version[..2], [8, 1]);
-    next_version[1] = 2;
-    let back = Header { seq: 0, ..header() };
-    let ahead = Header { seq: 5, ..header() };
+    let nan = one(&header(), &rows(not_a_number));
+    let million = one(&header(), &rows_and(usage(), 1_000_000));
+    let first = with(&|header| header.seq = 0);
+    let ahead = with(&|header| header.seq = 5);
+    let other = with(&|header| "node-b".clone_into(&mut header.node));
+    let next = spoilt(&[8, 1, 18], &[8, 2, 18]);
+    let old = one(&year(1970), &rows(usage()));
+    let future = one(&year(2100), &rows(usage()));
+    let text = spoilt(b"production", b"produ\xfftion");
     vec![
-        (
-            "no protobuf",
-            Bytes::from_static(b"{\"pods\": []}"),
-            400,
-            Malformed,
-            "message",
-        ),
-        ("nothing", Bytes::new(), 400, Malformed, "message"),
-        (
-            "no zstd",
-            body(vec![Bytes::from_static(b"a batch")]),
-            422,
-            BadBatch,
-            "batch",
-        ),
-        (
-            "a zip bomb",
-            body(vec![packed(&vec![0; 256 << 20])]),
-            422,
-            BadBatch,
-            "batch",
-        ),
-        (
-            "a large body",
-            Bytes::from(vec![0; 9 << 20]),
-            413,
-            TooLarge,
-            "body",
-        ),
-        (
-            "seq 0",
-            one(&back, &rows(usage())),
-            422,
-            BadBatch,
-            "header.seq",
-        ),
-        (
-            "not its first seq",
-            one(&ahead, &rows(usage())),
-            409,
-            UnknownEpoch,
-            "header.epoch",
-        ),
-        (
-            "another node's batch",
-            one(&other_node, &rows(usage())),
-            403,
-            Forbidden,
-            "header.node",
-        ),
-        (
-            "another node's message",
-            other_message.into(),
-            403,
-            Forbidden,
-            "node",
-        ),
-        (
-            "the next version",
-            next_version.into(),
-            400,
-            UnknownVersion,
-            "version 2",
-        ),
-        (
-            "the next version of a batch",
-            spoilt(&[8, 1, 18], &[8, 2, 18]),
-            400,
-            UnknownVersion,
-            "version 2",
-        ),
-        (
-            "a million rows",
-            one(&header(), &million),
-            422,
-            BadBatch,
-            "rows",
-        ),
-        (
-            "NaN",
-            one(&header(), &rows(not_a_number)),
-            422,
-            BadBatch,
-            "pod_usage.cpu_usage_cores",
-        ),
-        (
-            "1970",
-            one(&year(1970), &rows(usage())),
-            422,
-            BadBatch,
-            "header.window",
-        ),
-        (
-            "2100",
-            one(&year(2100), &rows(usage())),
-            422,
-            BadTime,
-            "header.window",
-        ),
-        (
-            "invalid UTF-8",
-            spoilt(b"production", b"produ\xfftion"),
-            422,
-            BadBatch,
-            "header.cluster",
-        ),
+        ("seq 0", first, BAD, "header.seq"),
+        ("not its first", ahead, UNKNOWN_EPOCH, "header.epoch"),
+        ("another node's batch", other, FORBIDDEN, "header.node"),
+        ("the next version", next, UNKNOWN_VERSION, "version 2"),
+        ("a million rows", million, BAD, "rows"),
+        ("NaN", nan, BAD, "pod_usage.cpu_usage_cores"),
+        ("1970", old, BAD, "header.window"),
+        ("2100", future, BAD_TIME, "header.window"),
+        ("invalid UTF-8", text, BAD, "header.cluster"),
     ]
 }
 
@@ -341,14 +274,14 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
     let running = tokio::spawn(async move {
         let start = behind::start(&config, []);
         serve(&config, start, stopped, |addresses| {
-            tell.send(addresses).unwrap()
+            tell.send(addresses).unwrap();
         })
         .await
     });
     let mut client = Client::new(&ca, told.await.unwrap()).await;
 
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
-    for (what, body, status, kind, reason) in cases() {
+    for (what, body, (status, kind), reason) in bad_messages().into_iter().chain(bad_batches()) {
         let came = refusal(&Ok(client.send(body).await));
         assert_eq!((came.0, came.1), (status, kind), "{what}: {came:?}");
         assert!(came.2.contains(reason), "{what}: {came:?}");
