@@ -209,6 +209,8 @@ fn scaled(values: &[f64]) -> Option<(u32, Vec<i64>)> {
 fn whole(value: f64, scale: u32) -> Option<i64> {
     let power = POWERS_OF_TEN[scale as usize];
     let number = (value * power).round();
-    let is_exact = number.abs() <= EXACT && (number / power).to_bits() == value.to_bits();
-    is_exact.then_some(number as i64)
+    // By way of the integer: that has no zero below zero.
+    let integer = number as i64;
+    let is_exact = number.abs() <= EXACT && (integer as f64 / power).to_bits() == value.to_bits();
+    is_exact.then_some(integer)
 }
