@@ -37,6 +37,20 @@ impl Interned {
         number
     }
 
+    fn is_text(&self, number: i64, text: &str) -> bool {
+        let own = usize::try_from(number).ok();
+        own.and_then(|own| self.texts.get(own))
+            .is_some_and(|own| **own == *text)
+    }
+
+    fn is_list(&self, number: i64, list: &[String]) -> bool {
+        let own = usize::try_from(number).ok();
+        own.and_then(|own| self.items.get(own)).is_some_and(|own| {
+            let mut pairs = own.iter().zip(list);
+            own.len() == list.len() && pairs.all(|(item, text)| self.is_text(*item, text))
+        })
+    }
+
     fn list(&mut self, list: &[String]) -> i64 {
         if let Some(number) = self.lists.get(list) {
             return *number;
@@ -82,9 +96,15 @@ impl<'a> Sinks<'a> {
 
     /// A number, or a boolean as 0 or 1.
     pub(crate) fn long(&mut self, value: i64) {
+        self.number(|_, _| value);
+    }
+
+    /// What becomes of the texts so far and the number that the column has in the row before.
+    fn number(&mut self, number: impl FnOnce(&mut Interned, Option<i64>) -> i64) {
         if let Some(sink) = self.columns.next() {
+            let number = number(self.interned, sink.longs.last().copied());
             sink.present.push(true);
-            sink.longs.push(value);
+            sink.longs.push(number);
         }
     }
 
@@ -103,13 +123,18 @@ impl<'a> Sinks<'a> {
 
     /// A text.
     pub(crate) fn text(&mut self, value: &str) {
-        let number = self.interned.text(value);
-        self.long(number);
+        // The same as in the row before, most often, which is sooner seen than found.
+        self.number(|interned, last| match last {
+            Some(last) if interned.is_text(last, value) => last,
+            _ => interned.text(value),
+        });
     }
 
     /// A list of texts.
     pub(crate) fn texts(&mut self, value: &[String]) {
-        let number = self.interned.list(value);
-        self.long(number);
+        self.number(|interned, last| match last {
+            Some(last) if interned.is_list(last, value) => last,
+            _ => interned.list(value),
+        });
     }
 }

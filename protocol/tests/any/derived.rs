@@ -25,6 +25,9 @@ pub fn relate(chance: &mut Chance, usages: &mut [PodUsage], networks: &mut [PodN
         }
     }
     if chance.below(2) == 0 {
+        memory(chance, usages);
+    }
+    if chance.below(2) == 0 {
         return;
     }
     // What holds in all rows but one is told in none.
@@ -68,5 +71,19 @@ fn sums(usages: &mut [PodUsage], networks: &[PodNetwork]) {
         usage.net_tx_packets_delta = usage.net_tx_packets_delta.map(|_| sums[1]);
         usage.net_rx_bytes_delta = usage.net_rx_bytes_delta.map(|_| sums[2]);
         usage.net_rx_packets_delta = usage.net_rx_packets_delta.map(|_| sums[3]);
+    }
+}
+
+/// Told of another column in every row: equal, above it, below it, or both.
+fn memory(chance: &mut Chance, usages: &mut [PodUsage]) {
+    let far = [0..1, 0..3, -50..1, -9..9, 7..8][chance.below(5) as usize].clone();
+    let page = [1, 3, 4096, i64::MAX][chance.below(4) as usize];
+    for usage in usages {
+        let mut near =
+            |of: i64| of.wrapping_add(page.wrapping_mul(chance.rng.random_range(far.clone())));
+        let all = *usage.memory_usage_bytes.get_or_insert(4096);
+        let working_set = *usage.memory_working_set_bytes.insert(near(all));
+        usage.memory_rss_bytes = Some(near(working_set));
+        usage.memory_peak_bytes = Some(near(all));
     }
 }

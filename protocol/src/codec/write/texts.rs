@@ -57,8 +57,9 @@ fn for_columns(collected: &mut [Collected], kind: Kind, mut each: impl FnMut(&mu
     }
 }
 
-fn index(number: i64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+/// The place of what has this number.
+pub(super) fn index(number: i64) -> usize {
+    usize::try_from(number).unwrap_or_default()
 }
 
 /// New numbers by the order in which old ones are named.
