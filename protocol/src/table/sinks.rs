@@ -17,30 +17,27 @@ pub(crate) struct Sink {
 
 /// Every text and every list of a batch once, numbered in the order in which they first came.
 #[derive(Debug, Default)]
-pub(crate) struct Interned {
-    numbers: HashMap<Box<str>, i64>,
-    lists: HashMap<Box<[String]>, i64>,
+pub(crate) struct Interned<'r> {
+    numbers: HashMap<&'r str, i64>,
+    lists: HashMap<&'r [String], i64>,
     /// The texts.
-    pub(crate) texts: Vec<Box<str>>,
+    pub(crate) texts: Vec<&'r str>,
     /// Numbers of each list's texts.
     pub(crate) items: Vec<Vec<i64>>,
 }
 
-impl Interned {
-    fn text(&mut self, text: &str) -> i64 {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        let number = count(self.texts.len());
-        self.texts.push(text.into());
-        self.numbers.insert(text.into(), number);
-        number
+impl<'r> Interned<'r> {
+    fn text(&mut self, text: &'r str) -> i64 {
+        *self.numbers.entry(text).or_insert_with(|| {
+            self.texts.push(text);
+            count(self.texts.len() - 1)
+        })
     }
 
     fn is_text(&self, number: i64, text: &str) -> bool {
         let own = usize::try_from(number).ok();
         own.and_then(|own| self.texts.get(own))
-            .is_some_and(|own| **own == *text)
+            .is_some_and(|own| *own == text)
     }
 
     fn is_list(&self, number: i64, list: &[String]) -> bool {
@@ -51,14 +48,14 @@ impl Interned {
         })
     }
 
-    fn list(&mut self, list: &[String]) -> i64 {
+    fn list(&mut self, list: &'r [String]) -> i64 {
         if let Some(number) = self.lists.get(list) {
             return *number;
         }
         let items = list.iter().map(|text| self.text(text)).collect();
         let number = count(self.items.len());
         self.items.push(items);
-        self.lists.insert(list.into(), number);
+        self.lists.insert(list, number);
         number
     }
 }
@@ -68,14 +65,14 @@ fn count(length: usize) -> i64 {
 }
 
 /// The sinks of a table, of which each value goes into the next one.
-pub(crate) struct Sinks<'a> {
+pub(crate) struct Sinks<'a, 'r> {
     columns: std::slice::IterMut<'a, Sink>,
-    interned: &'a mut Interned,
+    interned: &'a mut Interned<'r>,
 }
 
-impl<'a> Sinks<'a> {
+impl<'a, 'r> Sinks<'a, 'r> {
     /// For one row.
-    pub(crate) fn new(columns: &'a mut [Sink], interned: &'a mut Interned) -> Self {
+    pub(crate) fn new(columns: &'a mut [Sink], interned: &'a mut Interned<'r>) -> Self {
         Self {
             columns: columns.iter_mut(),
             interned,
@@ -100,7 +97,7 @@ impl<'a> Sinks<'a> {
     }
 
     /// What becomes of the texts so far and the number that the column has in the row before.
-    fn number(&mut self, number: impl FnOnce(&mut Interned, Option<i64>) -> i64) {
+    fn number(&mut self, number: impl FnOnce(&mut Interned<'r>, Option<i64>) -> i64) {
         if let Some(sink) = self.columns.next() {
             let number = number(self.interned, sink.longs.last().copied());
             sink.present.push(true);
@@ -122,7 +119,7 @@ impl<'a> Sinks<'a> {
     }
 
     /// A text.
-    pub(crate) fn text(&mut self, value: &str) {
+    pub(crate) fn text(&mut self, value: &'r str) {
         // The same as in the row before, most often, which is sooner seen than found.
         self.number(|interned, last| match last {
             Some(last) if interned.is_text(last, value) => last,
@@ -131,7 +128,7 @@ impl<'a> Sinks<'a> {
     }
 
     /// A list of texts.
-    pub(crate) fn texts(&mut self, value: &[String]) {
+    pub(crate) fn texts(&mut self, value: &'r [String]) {
         self.number(|interned, last| match last {
             Some(last) if interned.is_list(last, value) => last,
             _ => interned.list(value),
