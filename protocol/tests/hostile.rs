@@ -288,6 +288,20 @@ fn bombs_are_refused_before_they_go_off() {
             limits.rows * 8 * 40,
         ),
         (
+            "one column again and again",
+            vec![table(
+                2,
+                limits.rows as u64,
+                of_kind(Table::NodeUsage, Kind::Long)
+                    .take(1)
+                    .flat_map(constant)
+                    .collect::<Vec<u8>>()
+                    .repeat(1_000),
+            )],
+            InvalidKind::Malformed,
+            limits.rows * 8 * 2,
+        ),
+        (
             "one long text in every row",
             vec![
                 made(0),

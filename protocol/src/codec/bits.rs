@@ -17,28 +17,33 @@ pub(super) struct Writer {
 impl Writer {
     /// Adds the lowest `bits` of a number, at most [`MOST_BITS`].
     pub(super) fn put(&mut self, number: u64, bits: u32) {
-        self.open |= (number & mask(bits)) << self.open_bits;
+        let number = number & mask(bits);
+        self.open |= number << self.open_bits;
         self.open_bits += bits;
-        while self.open_bits >= 8 {
-            self.bytes.push(self.open as u8);
-            self.open >>= 8;
-            self.open_bits -= 8;
+        if self.open_bits >= u64::BITS {
+            self.bytes.extend_from_slice(&self.open.to_le_bytes());
+            self.open_bits -= u64::BITS;
+            // At least one of its bits was taken, and not all are left.
+            self.open = number >> (bits - self.open_bits);
         }
     }
 
     /// Adds all bits of another.
     pub(super) fn append(&mut self, other: Self) {
-        for byte in other.bytes {
-            self.put(byte.into(), 8);
+        let halves = other.bytes.as_chunks().0.iter();
+        for half in halves.map(|half| u32::from_le_bytes(*half)) {
+            self.put(half.into(), u32::BITS);
         }
-        self.put(other.open, other.open_bits);
+        let low = other.open_bits.min(u32::BITS);
+        self.put(other.open, low);
+        self.put(other.open >> low, other.open_bits - low);
     }
 
     /// All of them, and zeros up to a whole byte.
     pub(super) fn finish(mut self) -> Vec<u8> {
-        if self.open_bits > 0 {
-            self.bytes.push(self.open as u8);
-        }
+        let open = self.open_bits.div_ceil(8) as usize;
+        self.bytes
+            .extend_from_slice(&self.open.to_le_bytes()[..open]);
         self.bytes
     }
 }
@@ -123,9 +128,15 @@ mod tests {
         #[test]
         fn bits_come_back_as_they_were(numbers in vec((any::<u64>(), 0..=MOST_BITS), 0..50)) {
             let mut writer = Writer::default();
-            for (number, bits) in &numbers {
+            let (first, second) = numbers.split_at(numbers.len() / 2);
+            for (number, bits) in first {
                 writer.put(*number, *bits);
             }
+            let mut other = Writer::default();
+            for (number, bits) in second {
+                other.put(*number, *bits);
+            }
+            writer.append(other);
             let bytes = writer.finish();
             let mut reader = Reader::new(&bytes);
             for (number, bits) in numbers {

@@ -79,16 +79,17 @@ pub(super) fn lengths(counts: &[u32]) -> Vec<u32> {
 fn unbounded(counts: &[u32]) -> Vec<u32> {
     let mut lengths = vec![0; counts.len()];
     let used = (0..).zip(counts).filter(|(_, count)| **count > 0);
-    let mut trees: Vec<(u32, u128)> = used.map(|(at, count)| (*count, 1 << at)).collect();
-    while trees.len() > 1 {
-        trees.sort_unstable_by(|left, right| right.cmp(left));
-        if let (Some(one), Some(other)) = (trees.pop(), trees.pop()) {
-            let both = one.1 | other.1;
-            for (at, length) in lengths.iter_mut().enumerate() {
-                *length += u32::from(both >> at & 1 == 1);
-            }
-            trees.push((one.0 + other.0, both));
+    let mut trees: Vec<(u32, u64)> = used.map(|(at, count)| (*count, 1 << at)).collect();
+    trees.sort_unstable_by(|left, right| right.cmp(left));
+    while let (Some(one), Some(other)) = (trees.pop(), trees.pop()) {
+        let both = (one.0 + other.0, one.1 | other.1);
+        let mut symbols = both.1;
+        while symbols != 0 {
+            lengths[symbols.trailing_zeros() as usize] += 1;
+            symbols &= symbols - 1;
         }
+        let at = trees.partition_point(|tree| *tree > both);
+        trees.insert(at, both);
     }
     lengths
 }

@@ -18,14 +18,14 @@ pub(crate) trait Cell {
     /// Adds its columns.
     fn describe(named: &Named, columns: &mut Columns);
     /// Puts one value into each of them.
-    fn put(&self, sinks: &mut Sinks<'_>);
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>);
 }
 
 /// A type with one column that always has a value.
 trait Value {
     const KIND: Kind;
 
-    fn put(&self, sinks: &mut Sinks<'_>);
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>);
 }
 
 impl<V: Value> Cell for V {
@@ -33,7 +33,7 @@ impl<V: Value> Cell for V {
         columns.push(named.name, named.doc, V::KIND);
     }
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         Value::put(self, sinks);
     }
 }
@@ -44,7 +44,7 @@ impl<V: Value> Cell for Option<V> {
         columns.last_is_nullable();
     }
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         match self {
             Some(value) => Value::put(value, sinks),
             None => sinks.absent(),
@@ -55,7 +55,7 @@ impl<V: Value> Cell for Option<V> {
 impl Value for i64 {
     const KIND: Kind = Kind::Long;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.long(*self);
     }
 }
@@ -63,7 +63,7 @@ impl Value for i64 {
 impl Value for u64 {
     const KIND: Kind = Kind::Long;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.long(i64::try_from(*self).unwrap_or(i64::MAX));
     }
 }
@@ -71,7 +71,7 @@ impl Value for u64 {
 impl Value for i32 {
     const KIND: Kind = Kind::Int;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.long(i64::from(*self));
     }
 }
@@ -79,7 +79,7 @@ impl Value for i32 {
 impl Value for bool {
     const KIND: Kind = Kind::Boolean;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.long(i64::from(*self));
     }
 }
@@ -87,7 +87,7 @@ impl Value for bool {
 impl Value for f64 {
     const KIND: Kind = Kind::Double;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.double(*self);
     }
 }
@@ -95,7 +95,7 @@ impl Value for f64 {
 impl Value for Timestamp {
     const KIND: Kind = Kind::Time;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.time(*self);
     }
 }
@@ -103,7 +103,7 @@ impl Value for Timestamp {
 impl Value for String {
     const KIND: Kind = Kind::Text;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.text(self);
     }
 }
@@ -111,7 +111,7 @@ impl Value for String {
 impl Value for Vec<String> {
     const KIND: Kind = Kind::Texts;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.texts(self);
     }
 }
@@ -119,7 +119,7 @@ impl Value for Vec<String> {
 impl Value for NetworkClass {
     const KIND: Kind = Kind::Text;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.text(self.name());
     }
 }
@@ -127,7 +127,7 @@ impl Value for NetworkClass {
 impl Value for Closing {
     const KIND: Kind = Kind::Text;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.text(self.name());
     }
 }
@@ -135,7 +135,7 @@ impl Value for Closing {
 impl Value for EventKind {
     const KIND: Kind = Kind::Text;
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         sinks.text(self.name());
     }
 }
@@ -148,7 +148,7 @@ impl Cell for Balance {
         }
     }
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         for part in [self.total, self.rows, self.unattributed, self.in_flight] {
             sinks.long(part);
         }
@@ -178,7 +178,7 @@ impl Cell for Origin {
         }
     }
 
-    fn put(&self, sinks: &mut Sinks<'_>) {
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>) {
         (0..5).for_each(|_| sinks.skip());
     }
 }

@@ -16,7 +16,7 @@ pub(crate) trait Record {
     fn describe(columns: &mut Columns);
 
     /// Puts its values into as many sinks as it has columns.
-    fn put(&self, sinks: &mut Sinks<'_>);
+    fn put<'r>(&'r self, sinks: &mut Sinks<'_, 'r>);
 }
 
 /// What a field says of itself besides its type.
@@ -144,7 +144,7 @@ macro_rules! record {
                 )+
             }
 
-            fn put(&self, sinks: &mut $crate::table::sinks::Sinks<'_>) {
+            fn put<'r>(&'r self, sinks: &mut $crate::table::sinks::Sinks<'_, 'r>) {
                 $(
                     match $crate::table::record::mark!($($mark)?) {
                         $crate::table::record::Mark::Header => sinks.skip(),

@@ -108,20 +108,22 @@ pub(super) fn fill(
         let columns = data.next().map(|data| &mut data.columns);
         let mut columns = columns.into_iter().flatten();
         if let Some(column) = columns.find(|column| column.id == waiting.id) {
-            column.values = match (&column.present, values) {
-                (Some(present), Values::Longs(all)) => Values::Longs(there(present, all)),
-                (_, values) => values,
-            };
+            column.values = values;
         }
     }
     Ok(())
 }
 
-/// Values of the rows that have one.
-fn there<T>(present: &[bool], all: Vec<T>) -> Vec<T> {
-    let all = all.into_iter().zip(present);
-    all.filter_map(|(value, is_there)| is_there.then_some(value))
-        .collect()
+/// What there is of the rows in which the column has a value.
+fn there<T>(column: &ColumnData, all: impl Iterator<Item = T>) -> Vec<T> {
+    match &column.present {
+        None => all.collect(),
+        Some(present) => {
+            let all = all.zip(present);
+            all.filter_map(|(value, is_there)| is_there.then_some(value))
+                .collect()
+        }
+    }
 }
 
 /// The sums over the rows of each pod.
@@ -131,7 +133,9 @@ fn sum(tables: &[TableData], waiting: &Waiting) -> Result<Vec<i64>, Invalid> {
     let Some((owners, parts)) = parts else {
         return waiting.wrong("is the sum of no column of pod_network");
     };
-    let Some((pods, texts)) = table(Table::PodUsage).and_then(pods) else {
+    let usage =
+        table(waiting.table).and_then(|data| Some((pods(data)?, find(data, waiting.id.into())?)));
+    let Some(((pods, texts), wanted)) = usage else {
         return waiting.wrong("has no pods");
     };
     let mut of_pod = vec![0_i64; texts];
@@ -142,7 +146,8 @@ fn sum(tables: &[TableData], waiting: &Waiting) -> Result<Vec<i64>, Invalid> {
             None => return waiting.wrong("has more than 64 bits"),
         };
     }
-    Ok(pods.iter().map(|pod| of_pod[*pod as usize]).collect())
+    let sums = pods.iter().map(|pod| of_pod[*pod as usize]);
+    Ok(there(wanted, sums))
 }
 
 /// The values of a column of `pod_usage` in the row of each pod, the last if it has more than one.
@@ -166,11 +171,7 @@ fn of_pod(
         rows[*pod as usize] = if is_there { value } else { usize::MAX };
         value += usize::from(is_there);
     }
-    let places = owners.iter().map(|owner| rows[*owner as usize]);
-    let places = match &wanted.present {
-        None => places.collect(),
-        Some(present) => there(present, places.collect()),
-    };
+    let places = there(wanted, owners.iter().map(|owner| rows[*owner as usize]));
     let kind = waiting.table.columns()[waiting.id as usize - 1].kind;
     let values = match (&told.values, kind) {
         (Values::Longs(told), Kind::Long) => taken(told, &places).map(Values::Longs),
@@ -221,10 +222,9 @@ fn pods(data: &TableData) -> Option<(&[u32], usize)> {
 fn parts(data: &TableData, id: u64) -> Option<(&[u32], &[i64])> {
     match find(data, id)? {
         ColumnData {
-            present: None,
             values: Values::Longs(parts),
             ..
-        } => Some((pods(data)?.0, parts)),
+        } if parts.len() == data.rows => Some((pods(data)?.0, parts)),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Columns that tell nothing that others do not, and are not sent again. That a column is one of
 //! them is tried out to the last bit, never assumed.
 
-use super::Collected;
+use super::{Collected, texts::index};
 use crate::{
     Table,
     codec::{POWERS_OF_TEN, schema::Column},
@@ -84,15 +84,14 @@ fn sum(column: &mut Column, (sum, part): (&str, &str), all: &[Collected]) -> Opt
     let (_, pods) = find(all, Table::PodUsage, POD)?;
     let (id, parts) = find(all, Table::PodNetwork, part)?;
     let (_, owners) = find(all, Table::PodNetwork, POD)?;
-    let mut sums = std::collections::HashMap::new();
+    let mut sums = vec![0_i64; texts(owners).max(texts(pods))];
     for (owner, part) in owners.longs.iter().zip(&parts.longs) {
-        let sum: &mut i64 = sums.entry(*owner).or_default();
+        let sum = sums.get_mut(index(*owner))?;
         *sum = sum.checked_add(*part)?;
     }
     let mut values = wanted.longs.iter();
     for (pod, is_there) in pods.longs.iter().zip(&wanted.present) {
-        let sum = sums.get(pod).copied().unwrap_or_default();
-        if *is_there && *values.next()? != sum {
+        if *is_there && values.next() != sums.get(index(*pod)) {
             return None;
         }
     }
@@ -106,18 +105,27 @@ fn of_pod(column: &mut Column, name: &str, all: &[Collected]) -> Option<()> {
     let (id, told) = find(all, Table::PodUsage, name)?;
     let (_, pods) = find(all, Table::PodUsage, POD)?;
     let mut values = told.longs.iter();
-    let mut of_pod = std::collections::HashMap::new();
+    let mut of_pod = vec![None; texts(pods)];
     for (pod, is_there) in pods.longs.iter().zip(&told.present) {
         let value = is_there.then(|| values.next()).flatten();
         // Of a pod with more rows than one it is the last.
-        of_pod.insert(*pod, value);
+        *of_pod.get_mut(index(*pod))? = value;
     }
     let mut values = wanted.longs.iter();
     for (owner, is_there) in owners.longs.iter().zip(&wanted.present) {
-        if *is_there && *of_pod.get(owner)? != values.next() {
+        if *is_there && *of_pod.get(index(*owner))? != values.next() {
             return None;
         }
     }
     column.of_pod = id;
     Some(())
+}
+
+/// How many texts there are up to the last that a column names.
+fn texts(of: &Sink) -> usize {
+    of.longs
+        .iter()
+        .map(|text| index(*text) + 1)
+        .max()
+        .unwrap_or(0)
 }

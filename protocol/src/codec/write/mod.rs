@@ -36,7 +36,7 @@ impl Collected {
     }
 }
 
-fn add<R: Record>(collected: &mut [Collected; 5], row: &R, interned: &mut Interned) {
+fn add<'r, R: Record>(collected: &mut [Collected; 5], row: &'r R, interned: &mut Interned<'r>) {
     let collected = &mut collected[R::TABLE as usize];
     collected.rows += 1;
     let columns = R::TABLE.columns().len();

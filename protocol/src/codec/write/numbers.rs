@@ -1,10 +1,8 @@
 //! Finds the form in which a column's numbers are smallest.
 
-use super::{
-    columns::Draft,
-    run::Run,
-    schema::{Column, Form},
-};
+use std::rc::Rc;
+
+use super::{columns::Draft, run::Run, schema::Form};
 use crate::codec::{MAX_SCALE, POWERS_OF_TEN, bits::Writer};
 
 /// Largest integer up to which doubles hold every one.
@@ -22,9 +20,12 @@ const NAMING_BITS: usize = 6;
 
 /// One way to write a column's numbers.
 struct Way<'a> {
-    draft: Draft,
-    numbers: Vec<u64>,
-    like: Option<&'a [u32]>,
+    base: u32,
+    factor: u64,
+    form: Form,
+    numbers: Rc<Vec<u64>>,
+    /// With the id of the column that has these classes.
+    like: Option<&'a (u32, Vec<u32>)>,
     run: Option<Run>,
     bits: usize,
 }
@@ -38,75 +39,95 @@ pub(super) fn integers(draft: &mut Draft, values: Vec<i64>, near: &Near<'_>) {
         (draft.column.form, draft.column.numbers) = (form as u32, numbers);
         return;
     }
-    let above = near.bases.iter().filter_map(|(id, base)| {
-        let mut pairs = values.iter().zip(*base);
-        let above: Option<Vec<i64>> = pairs.try_fold(Vec::new(), |mut above, (value, base)| {
-            above.push(value.checked_sub(*base)?);
-            Some(above)
-        });
-        Some((*id, above?))
-    });
-    let mut all: Vec<_> = above.collect();
-    all.push((0, values));
-    let ways = all
-        .into_iter()
-        .flat_map(|(base, values)| ways(draft, base, values, near));
-    let Some(best) = ways.min_by_key(|way| way.bits) else {
-        return;
-    };
-    *draft = best.draft;
-    match best.run {
-        Some(run) => {
-            let mut bits = Writer::default();
-            run.write(&best.numbers, best.like, &mut bits);
-            draft.run = Some(bits);
+    let mut best = Best::default();
+    for (id, base) in &near.bases {
+        let pairs = values.iter().zip(*base);
+        let above: Option<Vec<i64>> = pairs
+            .map(|(value, base)| value.checked_sub(*base))
+            .collect();
+        if let Some(above) = above {
+            best.try_all(*id, above, near);
         }
-        None => draft.column.numbers = best.numbers,
+    }
+    best.try_all(0, values, near);
+    if let Some(best) = best.0 {
+        best.write(draft);
     }
 }
 
-fn ways<'a>(draft: &Draft, base: u32, mut values: Vec<i64>, near: &'a Near<'_>) -> Vec<Way<'a>> {
-    let mut draft = draft.clone();
-    draft.base = base;
-    take_factor_out(&mut draft.column, &mut values);
-    let (form, numbers) = match base {
-        1.. if values.iter().all(|value| *value <= 0) => {
-            let below = values.iter().map(|value| value.unsigned_abs());
-            (Form::Below, below.collect())
+impl Way<'_> {
+    fn write(self, draft: &mut Draft) {
+        draft.column.form = self.form as u32;
+        draft.column.factor = self.factor;
+        draft.base = self.base;
+        draft.like = self.like.map_or(0, |(id, _)| *id);
+        match self.run {
+            Some(run) => {
+                let mut bits = Writer::default();
+                let like = self.like.map(|(_, like)| like.as_slice());
+                run.write(&self.numbers, like, &mut bits);
+                draft.run = Some(bits);
+            }
+            None => draft.column.numbers = Rc::unwrap_or_clone(self.numbers),
         }
-        _ => direct(&values),
-    };
-    draft.column.form = form as u32;
-    let way = |draft: &Draft, numbers: &[u64], like| {
-        let run = Run::of(numbers, like)?;
-        let named = usize::from(draft.base != 0) + usize::from(draft.like != 0);
-        Some(Way {
-            draft: draft.clone(),
-            numbers: numbers.to_vec(),
+    }
+}
+
+/// The smallest way so far.
+#[derive(Default)]
+struct Best<'a>(Option<Way<'a>>);
+
+impl<'a> Best<'a> {
+    fn bits(&self) -> usize {
+        self.0.as_ref().map_or(usize::MAX, |best| best.bits)
+    }
+
+    /// Tries values in all forms, `base` being what they were told from.
+    fn try_all(&mut self, base: u32, mut values: Vec<i64>, near: &'a Near<'_>) {
+        let factor = take_factor_out(&mut values);
+        let (form, numbers) = match base {
+            1.. if values.iter().all(|value| *value <= 0) => {
+                let below = values.iter().map(|value| value.unsigned_abs());
+                (Form::Below, below.collect())
+            }
+            _ => direct(&values),
+        };
+        let way = |form, numbers: &Rc<Vec<u64>>, like| Way {
+            base,
+            factor,
+            form,
+            numbers: Rc::clone(numbers),
             like,
-            bits: run.bits() + named * NAMING_BITS,
-            run: Some(run),
-        })
-    };
-    let mut ways = Vec::from_iter(way(&draft, &numbers, None));
-    for (id, like) in &near.likes {
-        let mut draft = draft.clone();
-        draft.like = *id;
-        ways.extend(way(&draft, &numbers, Some(like)));
-    }
-    if base == 0 {
-        let mut deltas = draft.clone();
-        deltas.column.form = Form::Delta as u32;
-        ways.extend(way(&deltas, &differences(&values), None));
-        ways.push(Way {
-            draft,
-            bits: 8 * cost(&numbers),
-            numbers,
-            like: None,
             run: None,
-        });
+            bits: 0,
+        };
+        let numbers = Rc::new(numbers);
+        self.try_run(way(form, &numbers, None));
+        for like in &near.likes {
+            self.try_run(way(form, &numbers, Some(like)));
+        }
+        if base == 0 {
+            self.try_run(way(Form::Delta, &Rc::new(differences(&values)), None));
+            let bits = 8 * cost(&numbers);
+            if bits < self.bits() {
+                let way = way(form, &numbers, None);
+                self.0 = Some(Way { bits, ..way });
+            }
+        }
     }
-    ways
+
+    fn try_run(&mut self, way: Way<'a>) {
+        let named = usize::from(way.base != 0) + usize::from(way.like.is_some());
+        let like = way.like.map(|(_, like)| like.as_slice());
+        let most = self.bits().saturating_sub(named * NAMING_BITS);
+        if let Some(run) = Run::of(&way.numbers, like, most) {
+            self.0 = Some(Way {
+                bits: run.bits() + named * NAMING_BITS,
+                run: Some(run),
+                ..way
+            });
+        }
+    }
 }
 
 /// As they are, or signed if one is negative.
@@ -126,7 +147,7 @@ fn direct(values: &[i64]) -> (Form, Vec<u64>) {
 
 /// Writes numbers of at most 56 bits as a run, if there are any.
 pub(super) fn run(numbers: &[u64], bits: &mut Writer) {
-    if let Some(run) = Run::of(numbers, None) {
+    if let Some(run) = Run::of(numbers, None, usize::MAX) {
         run.write(numbers, None, bits);
     }
 }
@@ -144,21 +165,23 @@ pub(super) fn doubles(draft: &mut Draft, values: &[f64], near: &Near<'_>) {
     draft.column.doubles = values.iter().copied().take(sent).collect();
 }
 
-/// Memory comes in pages and limits in mebibytes: what all values have in common is sent once.
-fn take_factor_out(column: &mut Column, values: &mut [i64]) {
-    let factor = values
-        .iter()
-        .fold(0, |factor, value| gcd(factor, value.unsigned_abs()));
-    let Some(divisor) = u32::try_from(factor)
-        .ok()
-        .filter(|factor| *factor > 1)
-        .map(i64::from)
-    else {
-        return;
-    };
-    column.factor = factor;
-    for value in values {
-        *value /= divisor;
+/// Memory comes in pages and limits in mebibytes: what all values have in common is sent once. Gives 0 for nothing.
+fn take_factor_out(values: &mut [i64]) -> u64 {
+    let mut factor = 0;
+    for value in &*values {
+        factor = gcd(factor, value.unsigned_abs());
+        if factor == 1 {
+            return 0;
+        }
+    }
+    match u32::try_from(factor) {
+        Ok(divisor @ 1..) => {
+            for value in values {
+                *value /= i64::from(divisor);
+            }
+            factor
+        }
+        _ => 0,
     }
 }
 
@@ -209,6 +232,8 @@ fn scaled(values: &[f64]) -> Option<(u32, Vec<i64>)> {
 fn whole(value: f64, scale: u32) -> Option<i64> {
     let power = POWERS_OF_TEN[scale as usize];
     let number = (value * power).round();
-    let is_exact = number.abs() <= EXACT && (number / power).to_bits() == value.to_bits();
-    is_exact.then_some(number as i64)
+    // By way of the integer: that has no zero below zero.
+    let integer = number as i64;
+    let is_exact = number.abs() <= EXACT && (integer as f64 / power).to_bits() == value.to_bits();
+    is_exact.then_some(integer)
 }

@@ -17,21 +17,19 @@ pub(super) struct Run {
 
 enum Symbols {
     /// The classes from this one on.
-    Classes(u32),
+    Classes(usize),
     /// The numbers themselves, ascending.
     Few(Vec<u64>),
 }
 
 impl Run {
-    /// The smallest one, if there is any. `like` has a class for each number: where there are any, those are
-    /// told of which numbers have more or less.
-    pub(super) fn of(numbers: &[u64], like: Option<&[u32]>) -> Option<Self> {
-        let classes = Self::classes(numbers, like);
+    /// The smallest one of fewer bits than these, if there is any. `like` has a class for each number: where there
+    /// are any, those are told of which numbers have more or less.
+    pub(super) fn of(numbers: &[u64], like: Option<&[u32]>, most: usize) -> Option<Self> {
+        let classes = Self::classes(numbers, like, most).filter(|run| run.bits < most);
+        let most = classes.as_ref().map_or(most, |run| run.bits);
         let few = like.is_none().then(|| Self::few(numbers)).flatten();
-        [classes, few]
-            .into_iter()
-            .flatten()
-            .min_by_key(|run| run.bits)
+        few.filter(|run| run.bits < most).or(classes)
     }
 
     /// What it takes.
@@ -39,31 +37,25 @@ impl Run {
         self.bits
     }
 
-    fn classes(numbers: &[u64], like: Option<&[u32]>) -> Option<Self> {
-        let symbols = || {
-            numbers
-                .iter()
-                .enumerate()
-                .map(|(at, number)| symbol(*number, like, at))
-        };
-        let (first, last) = (symbols().min()?, symbols().max()?);
-        let largest = numbers.iter().copied().max()?;
-        let count = (last - first + 1) as usize;
-        if class(largest) > LAST_CLASS || count > MOST_CLASSES {
+    fn classes(numbers: &[u64], like: Option<&[u32]>, most: usize) -> Option<Self> {
+        let mut counts = [0; LAST_CLASS as usize + LIKE as usize + 1];
+        let mut open = 0;
+        for (at, number) in numbers.iter().enumerate() {
+            // Whether one has a larger class is asked of all at once.
+            let class = class(*number).min(LAST_CLASS);
+            open += open_bits(class) as usize;
+            counts[symbol(class, like, at)] += 1;
+        }
+        let first = counts.iter().position(|count| *count > 0)?;
+        let last = counts.iter().rposition(|count| *count > 0)?;
+        let largest = numbers.iter().fold(0, |all, number| all | number);
+        let header = 1 + 2 * CLASS_BITS + u32::from(like.is_some());
+        let others = header as usize + open;
+        if class(largest) > LAST_CLASS || last - first >= MOST_CLASSES || others >= most {
             return None;
         }
-        let mut counts = vec![0; count];
-        symbols().for_each(|symbol| counts[(symbol - first) as usize] += 1);
-        let open: usize = numbers
-            .iter()
-            .map(|number| open_bits(class(*number)) as usize)
-            .sum();
-        let header = 1 + 2 * CLASS_BITS + u32::from(like.is_some());
-        Some(Self::with(
-            Symbols::Classes(first),
-            &counts,
-            header as usize + open,
-        ))
+        let symbols = Symbols::Classes(first);
+        Some(Self::with(symbols, &counts[first..=last], others))
     }
 
     fn few(numbers: &[u64]) -> Option<Self> {
@@ -108,7 +100,7 @@ impl Run {
         to.put(u64::from(few), 1);
         match &self.symbols {
             Symbols::Classes(first) => {
-                to.put(u64::from(*first), CLASS_BITS + u32::from(like.is_some()));
+                to.put(*first as u64, CLASS_BITS + u32::from(like.is_some()));
                 to.put(self.lengths.len() as u64, CLASS_BITS);
             }
             Symbols::Few(all) => {
@@ -125,7 +117,7 @@ impl Run {
         let codes = codes(&self.lengths).unwrap_or_default();
         for (at, number) in numbers.iter().enumerate() {
             let symbol = match &self.symbols {
-                Symbols::Classes(first) => (symbol(*number, like, at) - first) as usize,
+                Symbols::Classes(first) => symbol(class(*number), like, at) - first,
                 Symbols::Few(all) => all.binary_search(number).unwrap_or_default(),
             };
             to.put(u64::from(codes[symbol]), self.lengths[symbol]);
@@ -138,9 +130,10 @@ impl Run {
     }
 }
 
-fn symbol(number: u64, like: Option<&[u32]>, at: usize) -> u32 {
-    match like {
-        Some(like) => class(number) + LIKE - like[at],
-        None => class(number),
-    }
+fn symbol(class: u32, like: Option<&[u32]>, at: usize) -> usize {
+    let symbol = match like {
+        Some(like) => class + LIKE - like[at],
+        None => class,
+    };
+    symbol as usize
 }

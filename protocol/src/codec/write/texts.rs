@@ -14,7 +14,7 @@ use crate::{
 /// Replaces the numbers in all columns. Gives how many UUIDs there are, and the texts; what of both
 /// is numbers goes into `bits`.
 pub(super) fn renumber(
-    interned: &Interned,
+    interned: &Interned<'_>,
     collected: &mut [Collected],
     bits: &mut Writer,
 ) -> (u32, schema::Texts) {
@@ -28,11 +28,11 @@ pub(super) fn renumber(
     for list in lists.named.iter().filter_map(items) {
         order.name(list);
     }
-    let text = |old: &i64| interned.texts.get(index(*old)).map(|text| &**text);
-    let dictionary = Dictionary::new(order.named.iter().filter_map(text));
-    let numbers = interned.texts.iter().map(|text| dictionary.number(text));
-    let numbers: Vec<u32> = numbers.collect();
-    let to_new = |old: &i64| numbers.get(index(*old)).copied().unwrap_or_default();
+    let (dictionary, places) = Dictionary::new(&order.named, &interned.texts);
+    let to_new = |old: &i64| {
+        let place = places.get(index(*old)).copied().flatten();
+        place.map_or(0, |place| dictionary.number(place))
+    };
     for_columns(collected, Kind::Text, |sink| {
         for old in &mut sink.longs {
             *old = i64::from(to_new(old));
@@ -57,8 +57,9 @@ fn for_columns(collected: &mut [Collected], kind: Kind, mut each: impl FnMut(&mu
     }
 }
 
-fn index(number: i64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+/// The place of what has this number.
+pub(super) fn index(number: i64) -> usize {
+    usize::try_from(number).unwrap_or_default()
 }
 
 /// New numbers by the order in which old ones are named.
@@ -99,60 +100,127 @@ impl Renumbered {
     }
 }
 
+/// What a text is made of; whatever it is made of comes before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Making {
+    Uuid,
+    Told,
+    Hashed,
+    Suffixed,
+    Joined,
+}
+
+/// Where a text is: the how manieth of its making.
+#[derive(Clone, Copy)]
+struct Place(Making, usize);
+
 /// Every text by what it is made of.
 #[derive(Default)]
 struct Dictionary<'a> {
+    places: HashMap<&'a str, Place>,
     uuids: Vec<u128>,
     told: Vec<&'a str>,
     /// With the text before the hash.
-    hashed: Vec<(&'a str, u32)>,
+    hashed: Vec<(Place, u32)>,
     /// With the text before the suffix.
-    suffixed: Vec<(&'a str, u32)>,
-    joined: Vec<(&'a str, &'a str)>,
-    numbers: HashMap<&'a str, u32>,
+    suffixed: Vec<(Place, u32)>,
+    joined: Vec<(Place, Place)>,
 }
 
 impl<'a> Dictionary<'a> {
-    fn new(texts: impl Iterator<Item = &'a str> + Clone) -> Self {
+    /// Of those texts that are named, and where each of them is.
+    fn new(named: &[i64], texts: &[&'a str]) -> (Self, Vec<Option<Place>>) {
         let mut dictionary = Self::default();
-        let mut sorted = Sorted::default();
-        texts
-            .clone()
-            .filter(|text| !text.contains('/'))
-            .for_each(|text| sorted.add(text));
-        // Of these the second half is most often there already.
-        texts
-            .filter(|text| text.contains('/'))
-            .for_each(|text| sorted.add_path(text));
-        for (uuid, text) in &sorted.uuids {
-            dictionary.uuids.push(*uuid);
-            dictionary.next(text);
+        let mut places = vec![None; texts.len()];
+        // Of paths the second half is most often there already.
+        for is_path in [false, true] {
+            for at in named.iter().map(|number| index(*number)) {
+                let Some(text) = texts.get(at).filter(|text| text.contains('/') == is_path) else {
+                    continue;
+                };
+                places[at] = Some(match is_path {
+                    false => dictionary.add(text),
+                    true => dictionary.add_path(text),
+                });
+            }
         }
-        for text in &sorted.told {
-            dictionary.next(text);
-        }
-        for (text, before, hash) in &sorted.hashed {
-            dictionary.hashed.push((before, *hash));
-            dictionary.next(text);
-        }
-        for (text, before, suffix) in &sorted.suffixed {
-            dictionary.suffixed.push((before, *suffix));
-            dictionary.next(text);
-        }
-        for (text, first, second) in &sorted.joined {
-            dictionary.joined.push((first, second));
-            dictionary.next(text);
-        }
-        dictionary.told = sorted.told;
-        dictionary
+        (dictionary, places)
     }
 
-    fn next(&mut self, text: &'a str) {
-        self.numbers.insert(text, super::number(self.numbers.len()));
+    fn number(&self, Place(making, at): Place) -> u32 {
+        let before = [
+            (Making::Uuid, self.uuids.len()),
+            (Making::Told, self.told.len()),
+            (Making::Hashed, self.hashed.len()),
+            (Making::Suffixed, self.suffixed.len()),
+        ];
+        let before = before.iter().filter(|(other, _)| *other < making);
+        super::number(before.map(|(_, count)| count).sum::<usize>() + at)
     }
 
-    fn number(&self, text: &str) -> u32 {
-        self.numbers.get(text).copied().unwrap_or_default()
+    fn add(&mut self, text: &'a str) -> Place {
+        if let Some(uuid) = uuid::parse(text) {
+            return *self.places.entry(text).or_insert_with(|| {
+                self.uuids.push(uuid);
+                Place(Making::Uuid, self.uuids.len() - 1)
+            });
+        }
+        if let Some((before, suffix)) = grown::split_suffix(text) {
+            let before = self.stem(before);
+            if before.0 <= Making::Hashed {
+                return *self.places.entry(text).or_insert_with(|| {
+                    self.suffixed.push((before, suffix));
+                    Place(Making::Suffixed, self.suffixed.len() - 1)
+                });
+            }
+        }
+        self.stem(text)
+    }
+
+    /// Adds what has no suffix.
+    fn stem(&mut self, text: &'a str) -> Place {
+        let Some((before, hash)) = grown::split_hash(text) else {
+            return self.tell(text);
+        };
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let before = self.tell(before);
+        if before.0 > Making::Told {
+            return self.tell(text);
+        }
+        self.hashed.push((before, hash));
+        let place = Place(Making::Hashed, self.hashed.len() - 1);
+        self.places.insert(text, place);
+        place
+    }
+
+    /// Adds what is told in full.
+    fn tell(&mut self, text: &'a str) -> Place {
+        *self.places.entry(text).or_insert_with(|| {
+            self.told.push(text);
+            Place(Making::Told, self.told.len() - 1)
+        })
+    }
+
+    /// Adds a kind and a name.
+    fn add_path(&mut self, text: &'a str) -> Place {
+        let (first, second) = text.split_at(text.find('/').map_or(0, |at| at + 1));
+        let second = match second {
+            "" => None,
+            _ => self.places.get(second).copied(),
+        };
+        let Some(second) = second else {
+            return self.tell(text);
+        };
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let first = self.tell(first);
+        self.joined.push((first, second));
+        let place = Place(Making::Joined, self.joined.len() - 1);
+        self.places.insert(text, place);
+        place
     }
 
     fn write(&self, bits: &mut Writer) -> schema::Texts {
@@ -184,15 +252,15 @@ impl<'a> Dictionary<'a> {
         }
     }
 
-    fn grown(&self, grown: &[(&str, u32)], bits: &mut Writer) {
+    fn grown(&self, grown: &[(Place, u32)], bits: &mut Writer) {
         self.rising(grown.iter().map(|(before, _)| *before), bits);
         let ends: Vec<u64> = grown.iter().map(|(_, end)| u64::from(*end)).collect();
         numbers::run(&ends, bits);
     }
 
     /// Numbers of texts, most of which rise by one.
-    fn rising<'b>(&self, texts: impl Iterator<Item = &'b str>, bits: &mut Writer) {
-        let of: Vec<i64> = texts.map(|text| i64::from(self.number(text))).collect();
+    fn rising(&self, places: impl Iterator<Item = Place>, bits: &mut Writer) {
+        let of: Vec<i64> = places.map(|place| i64::from(self.number(place))).collect();
         numbers::run(&numbers::differences(&of), bits);
     }
 }
@@ -202,84 +270,4 @@ fn shared(before: &str, text: &str) -> usize {
     let mut both = before.char_indices().zip(text.chars());
     let differ = both.find(|((_, left), right)| left != right);
     differ.map_or(before.len().min(text.len()), |((at, _), _)| at)
-}
-
-/// What a text is made of; whatever it is made of comes before it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Making {
-    Uuid,
-    Told,
-    Hashed,
-    Suffixed,
-    Joined,
-}
-
-/// Texts sorted by what they are made of, each once.
-#[derive(Default)]
-struct Sorted<'a> {
-    all: HashMap<&'a str, Making>,
-    uuids: Vec<(u128, &'a str)>,
-    told: Vec<&'a str>,
-    hashed: Vec<(&'a str, &'a str, u32)>,
-    suffixed: Vec<(&'a str, &'a str, u32)>,
-    joined: Vec<(&'a str, &'a str, &'a str)>,
-}
-
-impl<'a> Sorted<'a> {
-    fn add(&mut self, text: &'a str) {
-        if self.all.contains_key(text) {
-            return;
-        }
-        if let Some(uuid) = uuid::parse(text) {
-            self.uuids.push((uuid, text));
-            self.all.insert(text, Making::Uuid);
-            return;
-        }
-        match grown::split_suffix(text) {
-            Some((before, suffix)) if self.stem(before) <= Making::Hashed => {
-                self.suffixed.push((text, before, suffix));
-                self.all.insert(text, Making::Suffixed);
-            }
-            _ => drop(self.stem(text)),
-        }
-    }
-
-    /// Adds what has no suffix.
-    fn stem(&mut self, text: &'a str) -> Making {
-        if let Some(making) = self.all.get(text) {
-            return *making;
-        }
-        match grown::split_hash(text) {
-            Some((before, hash)) if self.tell(before) <= Making::Told => {
-                self.hashed.push((text, before, hash));
-                self.all.insert(text, Making::Hashed);
-                Making::Hashed
-            }
-            _ => self.tell(text),
-        }
-    }
-
-    /// Adds what is told in full.
-    fn tell(&mut self, text: &'a str) -> Making {
-        *self.all.entry(text).or_insert_with(|| {
-            self.told.push(text);
-            Making::Told
-        })
-    }
-
-    /// Adds a kind and a name.
-    fn add_path(&mut self, text: &'a str) {
-        if self.all.contains_key(text) {
-            return;
-        }
-        let first = text.find('/').map_or(text, |at| &text[..=at]);
-        let second = &text[first.len()..];
-        if second.is_empty() || !self.all.contains_key(second) {
-            self.tell(text);
-        } else {
-            self.tell(first);
-            self.joined.push((text, first, second));
-            self.all.insert(text, Making::Joined);
-        }
-    }
 }
