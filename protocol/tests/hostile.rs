@@ -200,118 +200,76 @@ fn of_kind(table: Table, kind: Kind) -> impl Iterator<Item = u64> {
     columns.map(|column| u64::from(column.id))
 }
 
+/// What it is, its fields, why it is refused, and the most bytes that are taken for it.
+type Bomb = (&'static str, Vec<Vec<u8>>, InvalidKind, usize);
+
+/// Nothing kept, and all of a long text: then each of so many is made of it.
+fn made(stem: u64) -> Vec<u8> {
+    let length = long().len() as u64;
+    bits(&[always(0), always(length), always(stem), always(0)].concat())
+}
+
+fn long() -> Vec<u8> {
+    vec![b'a'; Limits::default().text_bytes - 6]
+}
+
+fn bombs_of_texts() -> Vec<Bomb> {
+    use InvalidKind::{Malformed, TooLarge};
+    let limits = Limits::default();
+    let hundred_thousand = [number(1, 1), number(3, 100_000), bytes(5, &long())].concat();
+    let many = |stem| vec![made(stem), bytes(6, &hundred_thousand)];
+    let none = vec![bytes(6, &number(1, limits.texts as u64 + 1))];
+    let uuids = vec![number(4, u64::MAX), bytes(6, &number(1, u64::MAX))];
+    let lists = vec![bytes(6, &bytes(6, &vec![0; 15 << 20]))];
+    let most = 2 * limits.batch_bytes + (4 << 20);
+    vec![
+        ("texts without a letter", none, TooLarge, 1 << 10),
+        ("more UUIDs than may be", uuids, TooLarge, 1 << 10),
+        ("a long text in each of many", many(0), TooLarge, most),
+        ("a text of what is not before", many(2), Malformed, 4 << 20),
+        ("lists of nothing", lists, TooLarge, 32 << 20),
+    ]
+}
+
+fn bombs_of_rows() -> Vec<Bomb> {
+    use InvalidKind::{Malformed, TooLarge};
+    let limits = Limits::default();
+    let rows = limits.rows as u64;
+    let constant = |id| bytes(5, &[number(1, id), bytes(6, &[0])].concat());
+    let table = |table, rows, columns: &[u8]| {
+        bytes(7, &[&number(1, table), &number(2, rows), columns].concat())
+    };
+    let columns = || of_kind(Table::NodeUsage, Kind::Long).map(constant);
+    let every = vec![table(2, rows, &columns().flatten().collect::<Vec<u8>>())];
+    let same = columns().next().unwrap().repeat(1_000);
+    let text = constant(of_kind(Table::PodUsage, Kind::Text).next().unwrap());
+    let in_each = vec![
+        made(0),
+        bytes(6, &[number(1, 1), bytes(5, &long())].concat()),
+        bytes(7, &[number(2, rows), text].concat()),
+    ];
+    let large = vec![bytes(5, &vec![0; limits.batch_bytes])];
+    let more = vec![table(1, rows + 1, &[])];
+    let again = vec![table(2, rows, &same)];
+    let eight = limits.rows * 8;
+    vec![
+        ("more bytes than may be", large, TooLarge, 1 << 10),
+        ("more rows than may be", more, TooLarge, 1 << 20),
+        (
+            "a number in every row and column",
+            every,
+            Malformed,
+            eight * 40,
+        ),
+        ("one column again and again", again, Malformed, eight * 2),
+        ("one long text in every row", in_each, TooLarge, 1 << 20),
+    ]
+}
+
 /// Each in turn, so that one does not count the other's bytes.
 #[test]
 fn bombs_are_refused_before_they_go_off() {
-    let limits = Limits::default();
-    let constant = |id| bytes(5, &[number(1, id), bytes(6, &[0])].concat());
-    let table = |table, rows, columns: Vec<u8>| {
-        bytes(7, &[number(1, table), number(2, rows), columns].concat())
-    };
-    let long = vec![b'a'; limits.text_bytes - 6];
-    // Nothing kept, and all of the long text: then each of so many is made of it.
-    let made = |stem| {
-        let runs = [
-            always(0),
-            always(long.len() as u64),
-            always(stem),
-            always(0),
-        ];
-        bits(&runs.concat())
-    };
-    let id = of_kind(Table::PodUsage, Kind::Text).next().unwrap();
-    for (what, fields, kind, most) in [
-        (
-            "more bytes than may be",
-            vec![bytes(5, &vec![0; limits.batch_bytes])],
-            InvalidKind::TooLarge,
-            1 << 10,
-        ),
-        (
-            "texts without a letter",
-            vec![bytes(6, &number(1, limits.texts as u64 + 1))],
-            InvalidKind::TooLarge,
-            1 << 10,
-        ),
-        (
-            "more UUIDs than may be",
-            vec![number(4, u64::MAX), bytes(6, &number(1, u64::MAX))],
-            InvalidKind::TooLarge,
-            1 << 10,
-        ),
-        (
-            "a long text in each of many",
-            vec![
-                made(0),
-                bytes(
-                    6,
-                    &[number(1, 1), number(3, 100_000), bytes(5, &long)].concat(),
-                ),
-            ],
-            InvalidKind::TooLarge,
-            2 * limits.batch_bytes + (4 << 20),
-        ),
-        (
-            "a text of what is not before it",
-            vec![
-                made(2),
-                bytes(
-                    6,
-                    &[number(1, 1), number(3, 100_000), bytes(5, &long)].concat(),
-                ),
-            ],
-            InvalidKind::Malformed,
-            4 << 20,
-        ),
-        (
-            "lists of nothing",
-            vec![bytes(6, &bytes(6, &vec![0; 15 << 20]))],
-            InvalidKind::TooLarge,
-            32 << 20,
-        ),
-        (
-            "more rows than may be",
-            vec![table(1, limits.rows as u64 + 1, Vec::new())],
-            InvalidKind::TooLarge,
-            1 << 20,
-        ),
-        (
-            "one number in every row of every column",
-            vec![table(
-                2,
-                limits.rows as u64,
-                of_kind(Table::NodeUsage, Kind::Long)
-                    .flat_map(constant)
-                    .collect(),
-            )],
-            InvalidKind::Malformed,
-            limits.rows * 8 * 40,
-        ),
-        (
-            "one column again and again",
-            vec![table(
-                2,
-                limits.rows as u64,
-                of_kind(Table::NodeUsage, Kind::Long)
-                    .take(1)
-                    .flat_map(constant)
-                    .collect::<Vec<u8>>()
-                    .repeat(1_000),
-            )],
-            InvalidKind::Malformed,
-            limits.rows * 8 * 2,
-        ),
-        (
-            "one long text in every row",
-            vec![
-                made(0),
-                bytes(6, &[number(1, 1), bytes(5, &long)].concat()),
-                bytes(7, &[number(2, limits.rows as u64), constant(id)].concat()),
-            ],
-            InvalidKind::TooLarge,
-            1 << 20,
-        ),
-    ] {
+    for (what, fields, kind, most) in bombs_of_texts().into_iter().chain(bombs_of_rows()) {
         let (found, field, peak) = refused(&fields);
         assert_eq!(found, kind, "{what}: {field}");
         assert!(peak <= most + SLACK_BYTES, "{what}: {peak} bytes");
