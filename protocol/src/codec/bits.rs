@@ -29,7 +29,7 @@ impl Writer {
     }
 
     /// Adds all bits of another.
-    pub(super) fn append(&mut self, other: Self) {
+    pub(super) fn append(&mut self, other: &Self) {
         let halves = other.bytes.as_chunks().0.iter();
         for half in halves.map(|half| u32::from_le_bytes(*half)) {
             self.put(half.into(), u32::BITS);
@@ -136,7 +136,7 @@ mod tests {
             for (number, bits) in second {
                 other.put(*number, *bits);
             }
-            writer.append(other);
+            writer.append(&other);
             let bytes = writer.finish();
             let mut reader = Reader::new(&bytes);
             for (number, bits) in numbers {

@@ -7,6 +7,8 @@ const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 const SUFFIX: usize = 5;
 /// Most digits of a hash.
 const HASH: usize = 10;
+/// Its digits: the API server takes the character of each from 0 to 9 as the number of a letter.
+const DIGITS: &[u8; 10] = b"456789bcdf";
 
 /// Adds a dash and the hash: each digit of the number as one of ten of the letters.
 pub(super) fn push_hash(text: &mut Vec<u8>, hash: u32) {
@@ -15,18 +17,13 @@ pub(super) fn push_hash(text: &mut Vec<u8>, hash: u32) {
     let (mut at, mut rest) = (HASH, hash);
     loop {
         at -= 1;
-        digits[at] = hash_letter((rest % 10) as u8);
+        digits[at] = DIGITS[rest as usize % 10];
         rest /= 10;
         if rest == 0 {
             break;
         }
     }
     text.extend_from_slice(&digits[at..]);
-}
-
-/// The API server takes the digit's character as the letter's number.
-const fn hash_letter(digit: u8) -> u8 {
-    LETTERS[(b'0' + digit) as usize % LETTERS.len()]
 }
 
 /// Adds a dash and the letters of the number.
@@ -41,10 +38,10 @@ pub(super) fn push_suffix(text: &mut Vec<u8>, mut suffix: u32) {
 /// A text and the hash that ends it, if one does.
 pub(super) fn split_hash(text: &str) -> Option<(&str, u32)> {
     let (before, letters) = text.rsplit_once('-')?;
-    let digit = |letter| (0..10).find(|digit| hash_letter(*digit) == letter);
     let mut hash: u32 = 0;
     for letter in letters.bytes() {
-        hash = hash.checked_mul(10)?.checked_add(digit(letter)?.into())?;
+        let digit = (0..).zip(DIGITS).find(|(_, other)| **other == letter)?.0;
+        hash = hash.checked_mul(10)?.checked_add(digit)?;
     }
     let mut same = Vec::with_capacity(1 + HASH);
     push_hash(&mut same, hash);

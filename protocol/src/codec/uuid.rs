@@ -52,3 +52,34 @@ pub(super) fn push(text: &mut Vec<u8>, from: &mut Reader<'_>) {
     }
     text.extend_from_slice(&characters);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read_back(uuid: u128) -> String {
+        let mut bits = Writer::default();
+        write(uuid, &mut bits);
+        let mut text = Vec::new();
+        push(&mut text, &mut Reader::new(&bits.finish()));
+        String::from_utf8(text).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn random_ones_come_back_to_the_letter(random in any::<u128>()) {
+            let uuid = random & !FIXED | RANDOM;
+            let text = read_back(uuid);
+            prop_assert_eq!(parse(&text), Some(uuid));
+        }
+
+        #[test]
+        fn what_is_taken_for_one_is_one(text in "[0-9a-fA-Fg-]{8}-[0-9a-f]{4}-[14][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}") {
+            if let Some(uuid) = parse(&text) {
+                prop_assert_eq!(read_back(uuid), text);
+            }
+        }
+    }
+}

@@ -83,10 +83,10 @@ pub(super) fn of(
         columns: Vec::new(),
     };
     for draft in runs {
-        bits.append(draft.run.unwrap_or_default());
+        bits.append(&draft.run.unwrap_or_default());
     }
     for draft in others {
-        bits.append(draft.run.unwrap_or_default());
+        bits.append(&draft.run.unwrap_or_default());
         table.columns.push(draft.column);
     }
     table
