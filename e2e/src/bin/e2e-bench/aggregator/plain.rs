@@ -1,6 +1,7 @@
 //! The same rows through an aggregator as older documents describe it: JSON by POST, Python, pyarrow.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::Path,
@@ -9,8 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::batches::FakeAgent;
-use protocol::{Row, Timestamp};
-use serde_json::json;
+use protocol::{Kind, Row, Table, Timestamp};
+use serde_json::{Value, json};
 
 use super::Args;
 
@@ -29,9 +30,11 @@ impl Drop for Server {
 pub(super) fn measure(args: &Args, python: &Path, script: &Path, directory: &Path) -> Result<f64> {
     let tables = directory.join("plain");
     std::fs::create_dir_all(&tables)?;
+    let columns = directory.join("columns.json");
+    std::fs::write(&columns, columns_of_all().to_string())?;
     let mut child = Command::new(python)
         .arg(script)
-        .arg(&tables)
+        .args([&tables, &columns])
         .stdout(Stdio::piped())
         .spawn()
         .context("starting the plain aggregator")?;
@@ -40,42 +43,50 @@ pub(super) fn measure(args: &Args, python: &Path, script: &Path, directory: &Pat
     let mut port = String::new();
     BufReader::new(output).read_line(&mut port)?;
     let mut connection = TcpStream::connect(("127.0.0.1", port.trim().parse()?))?;
-    // A tenth of the nodes: nothing there depends on their number.
-    for number in 0..args.nodes.div_ceil(10) {
+    // A twentieth of the nodes: nothing there depends on their number.
+    for number in 0..args.nodes.div_ceil(20) {
         let body = payload(number, args)?;
         let (status, _) = exchange(&mut connection, "POST /metrics", &body)?;
         ensure!(status == 200, "the plain aggregator answers {status}");
     }
     let (_, answer) = exchange(&mut connection, "GET /cpu", b"")?;
-    let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+    let answer: Value = serde_json::from_slice(&answer)?;
     let figure = |name: &str| answer[name].as_f64().with_context(|| format!("no {name}"));
-    Ok(figure("rows")? / figure("cpu_seconds")?)
+    Ok(figure("pods")? / figure("cpu_seconds")?)
 }
 
+/// Table to column to kind.
+fn columns_of_all() -> Value {
+    let kind = |kind| match kind {
+        Kind::Long => "long",
+        Kind::Int => "int",
+        Kind::Double => "double",
+        Kind::Boolean => "boolean",
+        Kind::Text => "text",
+        Kind::Texts => "texts",
+        Kind::Time | Kind::TimeText => "time",
+    };
+    let tables = Table::ALL.map(|table| {
+        let columns = table.columns().iter();
+        let columns = columns.map(|column| (column.name.to_owned(), kind(column.kind).into()));
+        (table.name().to_owned(), Value::Object(columns.collect()))
+    });
+    Value::Object(tables.into_iter().collect())
+}
+
+/// A window of one node: the rows that its batch has.
 fn payload(number: usize, args: &Args) -> Result<Vec<u8>> {
     let interval_us = i64::try_from(args.interval.as_micros())?;
     let mut agent = FakeAgent::new(number as u64, args.pods, interval_us);
     let now = Timestamp::from_system(std::time::SystemTime::now());
-    let pods = agent.rows(now).into_iter().filter_map(|row| match row {
-        Row::PodUsage(usage) => Some(json!({
-            "pod_id": usage.pod_id,
-            "namespace": usage.namespace,
-            "name": usage.pod_name,
-            "cpu_usage_cores": usage.cpu_usage_cores,
-            "memory_usage_bytes": usage.memory_usage_bytes,
-            "net_tx_bytes": usage.net_tx_bytes,
-            "net_rx_bytes": usage.net_rx_bytes,
-            "pod_start_time": "2026-01-01T00:00:00Z",
-        })),
-        _ => None,
-    });
-    let pods: Vec<_> = pods.collect();
+    let mut rows: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
+    for row in agent.rows(now) {
+        rows.entry(row.table().name()).or_default().push(row);
+    }
     let payload = json!({
         "timestamp": now.to_string(),
         "node_name": agent.name,
-        "hostname": agent.name,
-        "ec2_instance_id": "i-0123456789abcdef0",
-        "pods": pods,
+        "rows": rows,
     });
     Ok(serde_json::to_vec(&payload)?)
 }
