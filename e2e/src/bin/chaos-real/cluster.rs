@@ -20,6 +20,8 @@ pub(crate) const EACH: usize = 2;
 const INTERVAL: &str = "500ms";
 /// Of the first agent's spool, so that it can be filled.
 const SPOOL_DISK: &str = "size=4m";
+/// Windows from one commit to the next, with the one of the agent's end and one on its way.
+const BETWEEN_COMMITS: usize = 6;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(120);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -135,8 +137,8 @@ impl Cluster {
             }
             let waiting = (0..EACH).map(|number| self.waiting(number));
             let waiting: Vec<usize> = waiting.collect::<Result<_>>()?;
-            // What an agent made at its end is committed at the aggregators' end.
-            if waiting.iter().all(|batches| *batches <= 2) {
+            // What came since the last commit is committed at the aggregators' end.
+            if waiting.iter().all(|batches| *batches <= BETWEEN_COMMITS) {
                 break;
             }
             ensure!(
