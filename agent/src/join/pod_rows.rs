@@ -156,7 +156,9 @@ fn cpu(usage: &mut PodUsage, window: &Window<'_>, parts: &Parts<'_>) {
                 let request_ns = request
                     .unsigned_abs()
                     .saturating_mul(cpu_windows::WINDOW_NS / 1000);
-                milliseconds(cpu_windows::above_ns(&unreported.histogram, request_ns) / 1000)
+                // An estimate from a histogram is worth no more than thousandths.
+                let above_us = cpu_windows::above_ns(&unreported.histogram, request_ns) / 1000;
+                (above_us.saturating_add(500) / 1000) as f64 / 1e3
             });
     }
     rows::fill_throttling(usage, &parts.group.throttling);
@@ -243,15 +245,11 @@ pub fn io_bytes(files: &CgroupFiles) -> Option<(u64, u64)> {
     Some((files.io_read_bytes?, files.io_written_bytes?))
 }
 
-/// Microseconds as seconds, in thousandths: what is made of samples is worth no more.
-fn milliseconds(us: u64) -> f64 {
-    (us.saturating_add(500) / 1000) as f64 / 1e3
-}
-
 fn pressure(usage: &mut PodUsage, since: Since) {
     if since.psi_us == [None; 6] {
         return;
     }
+    let in_seconds = |us: Option<u64>| us.map(|us| us as f64 / 1e6);
     let [
         cpu_some,
         cpu_full,
@@ -259,7 +257,7 @@ fn pressure(usage: &mut PodUsage, since: Since) {
         memory_full,
         io_some,
         io_full,
-    ] = since.psi_us.map(|us| us.map(milliseconds));
+    ] = since.psi_us.map(in_seconds);
     (usage.psi_cpu_some_seconds, usage.psi_cpu_full_seconds) = (cpu_some, cpu_full);
     (usage.psi_memory_some_seconds, usage.psi_memory_full_seconds) = (memory_some, memory_full);
     (usage.psi_io_some_seconds, usage.psi_io_full_seconds) = (io_some, io_full);

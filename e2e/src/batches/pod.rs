@@ -153,8 +153,8 @@ fn cpu(usage: &mut PodUsage, rng: &mut StdRng, busy: f64, seconds: f64) {
 fn pressure(usage: &mut PodUsage, rng: &mut StdRng) {
     let some = usage.cpu_seconds.unwrap_or(0.0) * rng.random_range(0.0..0.2);
     let full = some * rng.random_range(0.5..1.0);
-    usage.psi_cpu_some_seconds = Some(thousandths(some));
-    usage.psi_cpu_full_seconds = Some(thousandths(full));
+    usage.psi_cpu_some_seconds = Some((some * 1e6).round() / 1e6);
+    usage.psi_cpu_full_seconds = Some((full * 1e6).round() / 1e6);
     usage.psi_memory_some_seconds = Some(0.0);
     usage.psi_memory_full_seconds = Some(0.0);
     usage.psi_io_some_seconds = Some(0.0);
