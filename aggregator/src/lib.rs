@@ -4,6 +4,7 @@ pub mod auth;
 pub mod behind;
 pub mod cli;
 pub mod config;
+pub mod enrich;
 mod files;
 pub mod held;
 pub mod ingest;
