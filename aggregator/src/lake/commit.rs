@@ -200,6 +200,7 @@ impl Lake {
         let txn = Transaction {
             app_id: WATERMARK.to_owned(),
             version: i64::try_from(number).unwrap_or(i64::MAX),
+            last_updated: None,
         };
         let first = [
             Line {

@@ -10,6 +10,7 @@ pub mod counters;
 pub mod encode;
 mod error;
 pub mod log;
+pub mod merge;
 pub mod parquet_file;
 pub mod random;
 mod rebuild;

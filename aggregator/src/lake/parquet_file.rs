@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::{LakeError, store::Store};
@@ -30,32 +30,113 @@ pub async fn read<E: From<LakeError>>(
     names: &[impl AsRef<str>],
     mut take: impl FnMut(&RecordBatch) -> Result<(), E>,
 ) -> Result<(), E> {
-    let source = Source { store, path, size };
-    let mut parts = source.end().await?;
-    let metadata = source.metadata(&mut parts).await?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options);
-    let metadata = metadata.map_err(|error| source.damaged(error))?;
-    let mask = ProjectionMask::columns(
-        metadata.metadata().file_metadata().schema_descr(),
-        names.iter().map(AsRef::as_ref),
-    );
-    for group in 0..metadata.metadata().num_row_groups() {
-        let input = source
-            .group(&parts, metadata.metadata(), (group, &mask))
-            .await?;
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata.clone())
-            .with_projection(mask.clone())
-            .with_row_groups(vec![group])
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| source.damaged(error))?;
-        for batch in reader {
-            take(&batch.map_err(|error| source.damaged(error.into()))?)?;
+    let mut file = ParquetFile::open(store, (path, size), PageIndexPolicy::Skip).await?;
+    let schema = file.metadata.metadata().file_metadata().schema_descr_ptr();
+    let mask = ProjectionMask::columns(&schema, names.iter().map(AsRef::as_ref));
+    for group in 0..file.metadata.metadata().num_row_groups() {
+        let ranges = file.columns(group, &mask);
+        file.fetch(store, ranges).await?;
+        let reader = file.reader(group).map_err(|error| file.damaged(error))?;
+        let reader = reader.with_projection(mask.clone()).build();
+        for batch in reader.map_err(|error| file.damaged(error))? {
+            take(&batch.map_err(|error| file.damaged(error.into()))?)?;
         }
+        file.forget();
     }
     Ok(())
 }
+
+/// A file of which some parts were fetched.
+#[derive(Clone, Debug)]
+pub struct ParquetFile {
+    path: Path,
+    /// What it says of itself.
+    pub metadata: ArrowReaderMetadata,
+    parts: Parts,
+    /// Parts that are never forgotten: all of a small file.
+    kept: usize,
+}
+
+impl ParquetFile {
+    /// Reads what a file of that size says of itself.
+    pub async fn open(
+        store: &Store,
+        (path, size): (&Path, u64),
+        index: PageIndexPolicy,
+    ) -> Result<Self, LakeError> {
+        let source = Source { store, path, size };
+        let mut parts = source.end().await?;
+        let metadata = source.metadata(&mut parts, index).await?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options);
+        let metadata = metadata.map_err(|error| source.damaged(error))?;
+        parts.parts.retain(|part| part.start == 0);
+        Ok(Self {
+            path: path.clone(),
+            metadata,
+            kept: parts.parts.len(),
+            parts,
+        })
+    }
+
+    /// Fetches of these bytes what is not there yet.
+    pub async fn fetch(&mut self, store: &Store, ranges: Vec<Range<u64>>) -> Result<(), LakeError> {
+        let missing = ranges.into_iter().filter(|range| !self.parts.has(range));
+        let missing: Vec<Range<u64>> = missing.collect();
+        if !missing.is_empty() {
+            let (path, size) = (&self.path, self.parts.length);
+            let source = Source { store, path, size };
+            let more = source.ranges(&missing).await?;
+            self.parts.parts.extend(more);
+        }
+        Ok(())
+    }
+
+    /// Lets go what was fetched.
+    pub fn forget(&mut self) {
+        self.parts.parts.truncate(self.kept);
+    }
+
+    /// Lets go what was fetched of the bytes before these.
+    pub fn forget_before(&mut self, start: u64) {
+        let later = self.parts.parts.split_off(self.kept);
+        let later = later.into_iter().filter(|part| part.start >= start);
+        self.parts.parts.extend(later);
+    }
+
+    /// Where these columns of a row group are.
+    pub fn columns(&self, group: usize, mask: &ProjectionMask) -> Vec<Range<u64>> {
+        let chunks = self.metadata.metadata().row_group(group).columns();
+        let wanted = chunks.iter().enumerate();
+        let wanted = wanted.filter(|(leaf, _)| mask.leaf_included(*leaf));
+        let ranges = wanted.map(|(_, chunk)| {
+            let (start, length) = chunk.byte_range();
+            start..start.saturating_add(length).min(self.parts.length)
+        });
+        ranges.collect()
+    }
+
+    /// Reads a row group of which the wanted parts were fetched.
+    pub fn reader(&self, group: usize) -> Result<Reader, ParquetError> {
+        let parts = self.parts.clone();
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(parts, self.metadata.clone());
+        Ok(builder
+            .with_row_groups(vec![group])
+            .with_batch_size(BATCH_ROWS))
+    }
+
+    /// It can't be understood.
+    pub fn damaged(&self, source: ParquetError) -> LakeError {
+        LakeError::BadFile {
+            path: self.path.to_string(),
+            source,
+        }
+    }
+}
+
+/// Of some rows and columns of a file.
+pub type Reader = ParquetRecordBatchReaderBuilder<Parts>;
 
 struct Source<'a> {
     store: &'a Store,
@@ -91,8 +172,12 @@ impl Source<'_> {
         Ok(Parts { length, parts })
     }
 
-    async fn metadata(&self, parts: &mut Parts) -> Result<ParquetMetaData, LakeError> {
-        let mut reader = ParquetMetaDataReader::new();
+    async fn metadata(
+        &self,
+        parts: &mut Parts,
+        index: PageIndexPolicy,
+    ) -> Result<ParquetMetaData, LakeError> {
+        let mut reader = ParquetMetaDataReader::new().with_offset_index_policy(index);
         loop {
             let tail = parts.parts.first().map(|part| part.bytes.clone());
             let tail = tail.unwrap_or_default();
@@ -108,26 +193,6 @@ impl Source<'_> {
             }
         }
     }
-
-    async fn group(
-        &self,
-        known: &Parts,
-        metadata: &ParquetMetaData,
-        (group, mask): (usize, &ProjectionMask),
-    ) -> Result<Parts, LakeError> {
-        let chunks = metadata.row_group(group).columns().iter().enumerate();
-        let wanted = chunks.filter(|(leaf, _)| mask.leaf_included(*leaf));
-        let ranges = wanted.map(|(_, chunk)| {
-            let (start, length) = chunk.byte_range();
-            start..start.saturating_add(length).min(known.length)
-        });
-        let missing: Vec<Range<u64>> = ranges.filter(|range| !known.has(range)).collect();
-        let mut parts = known.clone();
-        if !missing.is_empty() {
-            parts.parts.extend(self.ranges(&missing).await?);
-        }
-        Ok(parts)
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -138,7 +203,7 @@ struct Part {
 
 /// The parts of a file that were fetched.
 #[derive(Clone, Debug)]
-struct Parts {
+pub struct Parts {
     length: u64,
     parts: Vec<Part>,
 }

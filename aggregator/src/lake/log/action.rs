@@ -62,6 +62,12 @@ pub struct Metadata {
     /// In milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_time: Option<i64>,
+    /// Given by somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Given by somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// Of the files.
@@ -91,6 +97,9 @@ pub struct Transaction {
     pub app_id: String,
     /// How far.
     pub version: i64,
+    /// In milliseconds; ours have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_updated: Option<i64>,
 }
 
 /// A file is in the table.

@@ -1,6 +1,8 @@
 //! A classic checkpoint: the state at one version as Parquet, in one part or in several. Read with
 //! its own types, whatever Arrow types its writer had.
 
+mod write;
+
 use std::collections::BTreeMap;
 
 use arrow_array::{
@@ -15,8 +17,10 @@ use parquet::arrow::{
 
 use super::{
     Snapshot,
-    action::{Add, Format, Line, Metadata, Requirements, Transaction},
+    action::{Add, Format, Line, Metadata, Remove, Requirements, Transaction},
 };
+
+pub(super) use write::write;
 
 /// Name of a part, counted from 1.
 pub(super) fn name(version: u64, part: u64, parts: u64) -> String {
@@ -45,7 +49,7 @@ pub(super) fn read(snapshot: &mut Snapshot, part: Bytes) -> Result<(), BadCheckp
     let schema = builder.parquet_schema();
     let wanted = |name: &str| match name {
         "protocol" | "metaData" | "txn" => true,
-        "add" => snapshot.files.is_some(),
+        "add" | "remove" => snapshot.files.is_some(),
         _ => false,
     };
     let roots = schema.root_schema().get_fields().iter().enumerate();
@@ -67,13 +71,14 @@ fn read_batch(snapshot: &mut Snapshot, batch: &RecordBatch) -> Result<(), BadChe
             .and_then(|column| column.as_struct_opt())
     };
     let (protocol, metadata) = (column("protocol"), column("metaData"));
-    let (txn, add) = (column("txn"), column("add"));
+    let (txn, add, remove) = (column("txn"), column("add"), column("remove"));
     for row in 0..batch.num_rows() {
         let line = Line {
             protocol: at(protocol, row).as_ref().map(requirements),
             meta_data: at(metadata, row).as_ref().map(metadata_of),
             txn: at(txn, row).as_ref().and_then(transaction),
             add: at(add, row).as_ref().map(added),
+            remove: at(remove, row).as_ref().map(removed),
             ..Line::default()
         };
         snapshot.apply(line).map_err(BadCheckpoint::Content)?;
@@ -161,6 +166,8 @@ fn metadata_of(fields: &Fields<'_>) -> Metadata {
             .filter_map(|(key, value)| Some((key, value?)))
             .collect(),
         created_time: fields.long("createdTime"),
+        name: fields.text("name"),
+        description: fields.text("description"),
     }
 }
 
@@ -168,6 +175,7 @@ fn transaction(fields: &Fields<'_>) -> Option<Transaction> {
     Some(Transaction {
         app_id: fields.text("appId")?,
         version: fields.long("version")?,
+        last_updated: fields.long("lastUpdated"),
     })
 }
 
@@ -179,5 +187,13 @@ fn added(fields: &Fields<'_>) -> Add {
         modification_time: fields.long("modificationTime").unwrap_or_default(),
         data_change: fields.boolean("dataChange").unwrap_or_default(),
         stats: fields.text("stats"),
+    }
+}
+
+fn removed(fields: &Fields<'_>) -> Remove {
+    Remove {
+        path: fields.text("path").unwrap_or_default(),
+        deletion_timestamp: fields.long("deletionTimestamp"),
+        data_change: fields.boolean("dataChange").unwrap_or_default(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::{Line, Metadata, Requirements};
+use super::action::{Add, Line, Metadata, Requirements, Transaction};
 
 /// Our transaction that names the table's watermark object.
 pub const WATERMARK: &str = "podledger/wm";
@@ -14,7 +14,7 @@ pub const FENCE: &str = "podledger/fence";
 pub enum Detail {
     /// What a writer needs; its size does not grow with the table.
     Heads,
-    /// The live files as well.
+    /// The live files as well, and those that were removed.
     Files,
 }
 
@@ -42,6 +42,18 @@ impl File {
         let stats: Stats = serde_json::from_str(self.stats.as_deref()?).ok()?;
         Some(stats.num_records)
     }
+
+    /// As it was added under this path, or would be again.
+    pub fn add(&self, path: &str) -> Add {
+        Add {
+            path: path.to_owned(),
+            partition_values: self.partition.clone(),
+            size: i64::try_from(self.size).unwrap_or(i64::MAX),
+            modification_time: self.modified_ms,
+            data_change: false,
+            stats: self.stats.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// See the module.
@@ -57,8 +69,13 @@ pub struct Snapshot {
     pub watermark: u64,
     /// Number of the last fence, 0 if there was none.
     pub fence: u64,
+    /// How far every application is, ours among them.
+    pub transactions: BTreeMap<String, Transaction>,
     /// Live files by the path that the log names, which is percent-encoded. None if they are not kept.
     pub files: Option<BTreeMap<String, File>>,
+    /// When the others were removed, in milliseconds, by path; for as long as the log tells. Empty if files
+    /// are not kept.
+    pub removed: BTreeMap<String, i64>,
 }
 
 impl Snapshot {
@@ -85,12 +102,15 @@ impl Snapshot {
                 FENCE => self.fence = number,
                 _ => {}
             }
+            self.transactions.insert(txn.app_id.clone(), txn);
         }
         let Some(files) = &mut self.files else {
             return Ok(());
         };
         if let Some(remove) = line.remove {
             files.remove(&remove.path);
+            let when = remove.deletion_timestamp.unwrap_or(0);
+            self.removed.insert(remove.path, when);
         }
         if let Some(add) = line.add {
             let file = File {
@@ -99,6 +119,7 @@ impl Snapshot {
                 modified_ms: add.modification_time,
                 stats: add.stats.map(String::into_boxed_str),
             };
+            self.removed.remove(&add.path);
             files.insert(add.path, file);
         }
         Ok(())

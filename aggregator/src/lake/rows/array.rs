@@ -17,7 +17,7 @@ use super::{
 use crate::lake::schema;
 
 /// The column's values as an array of this type.
-pub fn array(placed: Placed, kind: &DataType, pool: &Pool) -> Result<ArrayRef, ArrowError> {
+pub fn array(placed: Placed<'_>, kind: &DataType, pool: &Pool) -> Result<ArrayRef, ArrowError> {
     let array: ArrayRef = match placed {
         Placed::Longs(values, present) => return longs(values, present, kind),
         Placed::Doubles(values, present) => {
@@ -27,7 +27,7 @@ pub fn array(placed: Placed, kind: &DataType, pool: &Pool) -> Result<ArrayRef, A
             Arc::new(BooleanArray::new(values.into(), nulls(present)))
         }
         Placed::Texts(numbers) => Arc::new(texts(&numbers, pool)),
-        Placed::Lists(spans, items) => Arc::new(lists(&spans, &items, pool)?),
+        Placed::Lists(spans, items) => Arc::new(lists(&spans, items, pool)?),
         Placed::Absent(rows) => arrow_array::new_null_array(kind, rows),
     };
     Ok(array)

@@ -7,7 +7,7 @@ use super::{
 
 /// Values of one column in the order of the file.
 #[derive(Debug)]
-pub enum Placed {
+pub enum Placed<'a> {
     /// Of `Long`, `Int` and `Time`.
     Longs(Vec<i64>, Present),
     /// Of `Double`.
@@ -17,27 +17,23 @@ pub enum Placed {
     /// Of `Text` and `TimeText`: numbers in the pool.
     Texts(Vec<u32>),
     /// Of `Texts`: where each row's numbers stand in the list behind.
-    Lists(Vec<Span>, Vec<u32>),
+    Lists(Vec<Span>, &'a [u32]),
     /// Of any kind: so many rows, and no value in any of them.
     Absent(usize),
 }
 
-impl Placed {
-    /// Puts rows to their places.
-    pub fn new(stored: Stored, places: &[u32]) -> Self {
+impl<'a> Placed<'a> {
+    /// These rows, in this order.
+    pub fn new(stored: &'a Stored, order: &[u32]) -> Self {
         match stored {
-            Stored::Absent(rows, _) => Self::Absent(rows),
-            Stored::Longs(rows) => {
-                Self::Longs(rows.values.placed(places), rows.placed_present(places))
-            }
-            Stored::Doubles(rows) => {
-                Self::Doubles(rows.values.placed(places), rows.placed_present(places))
-            }
+            Stored::Absent(..) => Self::Absent(order.len()),
+            Stored::Longs(rows) => Self::Longs(rows.values.placed(order), rows.present(order)),
+            Stored::Doubles(rows) => Self::Doubles(rows.values.placed(order), rows.present(order)),
             Stored::Booleans(rows) => {
-                Self::Booleans(rows.values.placed(places), rows.placed_present(places))
+                Self::Booleans(rows.values.placed(order), rows.present(order))
             }
-            Stored::Texts(rows) => Self::Texts(rows.placed(places)),
-            Stored::Lists(rows) => Self::Lists(rows.placed(places), rows.items),
+            Stored::Texts(rows) => Self::Texts(rows.placed(order)),
+            Stored::Lists(rows) => Self::Lists(rows.placed(order), &rows.items),
         }
     }
 

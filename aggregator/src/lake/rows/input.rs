@@ -119,6 +119,15 @@ impl Inputs {
         self.rows = self.rows.saturating_add(rows);
         Ok(())
     }
+
+    /// Times that are texts in the table become so.
+    pub(super) fn tell_times(&mut self) {
+        for (column, stored) in self.table.columns().iter().zip(&mut self.columns) {
+            if column.kind == Kind::TimeText {
+                *stored = stored.take().into_time_texts(&mut self.pool);
+            }
+        }
+    }
 }
 
 /// Adds what the batch as a whole tells.

@@ -7,6 +7,7 @@ mod dictionary;
 mod file;
 mod header;
 mod input;
+mod merge;
 mod order;
 mod ranks;
 mod stats;
@@ -26,6 +27,7 @@ use super::{
 };
 
 pub use input::{Input, Inputs, Rows};
+pub use merge::MergeFiles;
 pub use write::{build, sort, write_files};
 
 /// What bounds one file.

@@ -29,17 +29,10 @@ pub const fn keys(table: Table) -> &'static [&'static str] {
 /// Texts that come in so many rows each, or more, are put into keys by their rank: it is shorter.
 const RANKED: usize = 8;
 
-/// The place of each row, the rows being those of the batches one after the other.
-pub fn places(inputs: &Inputs) -> Vec<u32> {
+/// The rows in their order, each by its number among those of the batches one after the other.
+pub fn order(inputs: &Inputs) -> Vec<u32> {
     let keys = Keys::new(&parts(inputs), inputs);
-    let sorted = ranks::sorted((0..as_u32(inputs.rows)).collect(), &|row| keys.of(row));
-    let mut places = vec![0; sorted.len()];
-    for (place, row) in (0..).zip(sorted) {
-        if let Some(slot) = places.get_mut(row as usize) {
-            *slot = place;
-        }
-    }
-    places
+    ranks::sorted((0..as_u32(inputs.rows)).collect(), &|row| keys.of(row))
 }
 
 /// A column's part of the keys, by row.

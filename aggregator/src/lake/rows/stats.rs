@@ -1,7 +1,7 @@
 //! Statistics of a file as the log of its table holds them, from those that its encoders kept.
 
 use parquet::file::{
-    metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
+    metadata::{ColumnChunkMetaData, RowGroupMetaData},
     statistics::Statistics,
 };
 use protocol::{Column, Kind};
@@ -23,25 +23,26 @@ const COLUMNS: [&str; 10] = [
     "batch_kind",
 ];
 
-/// `add.stats` of a file of one row group.
-pub fn stats(columns: &[Column], file: &ParquetMetaData) -> String {
+/// `add.stats` of a file.
+pub fn stats(columns: &[Column], groups: &[RowGroupMetaData]) -> String {
     let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
-    let chunks = file.row_groups().iter().flat_map(RowGroupMetaData::columns);
-    for (column, chunk) in columns.iter().zip(chunks) {
+    for (at, column) in columns.iter().enumerate() {
         if !COLUMNS.contains(&column.name) {
             continue;
         }
-        if let Some((low, high)) = bounds(column.kind, chunk) {
-            least.insert(column.name.to_owned(), low);
-            greatest.insert(column.name.to_owned(), high);
+        let chunks = || groups.iter().map(|group| group.column(at));
+        if let Some((low, high)) = over_all(chunks()) {
+            least.insert(column.name.to_owned(), low.told(column.kind, false));
+            greatest.insert(column.name.to_owned(), high.told(column.kind, true));
         }
-        let count = chunk.statistics().and_then(Statistics::null_count_opt);
+        let null = |chunk: &ColumnChunkMetaData| chunk.statistics()?.null_count_opt();
+        let count: Option<u64> = chunks().map(null).sum();
         if let Some(count) = count {
             nulls.insert(column.name.to_owned(), json!(count));
         }
     }
     let stats = json!({
-        "numRecords": file.file_metadata().num_rows(),
+        "numRecords": groups.iter().map(RowGroupMetaData::num_rows).sum::<i64>(),
         "minValues": least,
         "maxValues": greatest,
         "nullCount": nulls,
@@ -49,23 +50,53 @@ pub fn stats(columns: &[Column], file: &ParquetMetaData) -> String {
     stats.to_string()
 }
 
-/// Least and greatest value of a column, if there are any.
-fn bounds(kind: Kind, chunk: &ColumnChunkMetaData) -> Option<(Value, Value)> {
-    match (chunk.statistics()?, kind) {
-        (Statistics::ByteArray(values), _) => {
-            let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(|text| json!(text));
+/// A value that statistics tell of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bound<'a> {
+    Text(&'a str),
+    Long(i64),
+}
+
+impl Bound<'_> {
+    fn told(self, kind: Kind, is_greatest: bool) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Long(unix_us) if kind == Kind::Time => json!(time::millis(unix_us, is_greatest)),
+            Self::Long(value) => json!(value),
+        }
+    }
+}
+
+/// Least and greatest value of a column's chunks, if it has any and all chunks tell theirs.
+fn over_all<'a>(
+    chunks: impl Iterator<Item = &'a ColumnChunkMetaData>,
+) -> Option<(Bound<'a>, Bound<'a>)> {
+    let mut all: Option<(Bound<'_>, Bound<'_>)> = None;
+    for chunk in chunks {
+        let statistics = chunk.statistics()?;
+        if statistics.null_count_opt() == u64::try_from(chunk.num_values()).ok() {
+            continue;
+        }
+        let (low, high) = bounds(statistics)?;
+        let (least, greatest) = all.unwrap_or((low, high));
+        all = Some((least.min(low), greatest.max(high)));
+    }
+    all
+}
+
+fn bounds(statistics: &Statistics) -> Option<(Bound<'_>, Bound<'_>)> {
+    match statistics {
+        Statistics::ByteArray(values) => {
+            let text = |bytes| std::str::from_utf8(bytes).ok().map(Bound::Text);
             Some((
                 text(values.min_bytes_opt()?)?,
                 text(values.max_bytes_opt()?)?,
             ))
         }
-        (Statistics::Int64(values), Kind::Time) => {
-            let low = time::millis(*values.min_opt()?, false);
-            Some((json!(low), json!(time::millis(*values.max_opt()?, true))))
-        }
-        (Statistics::Int64(values), _) => {
-            Some((json!(values.min_opt()?), json!(values.max_opt()?)))
-        }
+        Statistics::Int64(values) => Some((
+            Bound::Long(*values.min_opt()?),
+            Bound::Long(*values.max_opt()?),
+        )),
         _ => None,
     }
 }

@@ -6,11 +6,10 @@ use bytes::Bytes;
 use protocol::{Table, decode};
 
 use super::{
-    WriteError, WriteSettings, file,
+    WriteError, WriteSettings,
+    file::{File, Style},
     input::{Input, Inputs},
-    order,
-    stats::stats,
-    time,
+    order, time,
 };
 use crate::lake::encode::{Made, NewFile, Wanted};
 
@@ -150,13 +149,15 @@ impl<'a> Folder<'a> {
 
 /// One file of all of these rows, and its statistics.
 pub fn build(inputs: Inputs) -> Result<(Bytes, String), WriteError> {
-    let columns = inputs.table.columns();
-    let (bytes, metadata) = file::write(inputs)?;
-    Ok((bytes, stats(columns, &metadata)))
+    let mut file = File::new(Vec::new(), inputs.table, &Style::FAST)?;
+    let order = order::order(&inputs);
+    file.group(inputs, &order)?;
+    let (bytes, stats) = file.close()?;
+    Ok((bytes.into(), stats))
 }
 
-/// The place of each row in a file of all of them, the rows being those of the batches one after the
+/// The order of the rows in a file of all of them, the rows being those of the batches one after the
 /// other.
 pub fn sort(inputs: &Inputs) -> Vec<u32> {
-    order::places(inputs)
+    order::order(inputs)
 }

@@ -140,6 +140,7 @@ async fn files_from_before_a_fence_are_not_committed_after_it() {
             let txn = Transaction {
                 app_id: FENCE.to_owned(),
                 version: 1,
+                last_updated: None,
             };
             let line = Line {
                 txn: Some(txn),

@@ -34,7 +34,7 @@ pub struct Page {
 
 impl<'a> Leaves<'a> {
     /// Of a column, if it is of texts.
-    pub fn of(placed: &'a Placed) -> Option<Self> {
+    pub fn of(placed: &'a Placed<'_>) -> Option<Self> {
         match placed {
             Placed::Texts(numbers) => Some(Self::Texts(numbers)),
             Placed::Lists(spans, items) => Some(Self::Lists(spans, items)),

@@ -90,14 +90,10 @@ impl Lists {
         self.spans.push(span);
     }
 
-    /// The lists at their places.
-    pub fn placed(&self, places: &[u32]) -> Vec<Span> {
-        let mut out = vec![Span::ABSENT; self.spans.len()];
-        for (at, span) in places.iter().zip(&self.spans) {
-            if let Some(slot) = out.get_mut(*at as usize) {
-                *slot = *span;
-            }
-        }
-        out
+    /// The lists of these rows, in this order.
+    pub fn placed(&self, order: &[u32]) -> Vec<Span> {
+        let span = |row: &u32| self.spans.get(*row as usize).copied();
+        let spans = order.iter().map(span);
+        spans.map(|span| span.unwrap_or(Span::ABSENT)).collect()
     }
 }

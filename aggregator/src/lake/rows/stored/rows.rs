@@ -132,15 +132,16 @@ impl<T: Exact> Rows<T> {
         }
     }
 
-    /// The rows at their places.
-    pub fn placed(&self, places: &[u32]) -> Vec<T> {
-        let mut out = vec![self.same; self.len];
-        for (at, value) in places.iter().zip(&self.each) {
-            if let Some(slot) = out.get_mut(*at as usize) {
-                *slot = *value;
+    /// These rows, in this order.
+    pub fn placed(&self, order: &[u32]) -> Vec<T> {
+        match self.same() {
+            Some(same) => vec![same; order.len()],
+            None => {
+                let value = |row: &u32| self.each.get(*row as usize).copied();
+                let values = order.iter().map(value);
+                values.map(Option::unwrap_or_default).collect()
             }
         }
-        out
     }
 
     /// The rows as they came.
@@ -193,15 +194,10 @@ impl<T: Exact> Sparse<T> {
         }
     }
 
-    /// Which rows have a value, at their places.
-    pub fn placed_present(&self, places: &[u32]) -> Present {
+    /// Which of these rows have a value, in this order.
+    pub fn present(&self, order: &[u32]) -> Present {
         let present = self.present.as_ref()?;
-        let mut out = vec![true; present.len()];
-        for (at, has) in places.iter().zip(present) {
-            if let Some(slot) = out.get_mut(*at as usize) {
-                *slot = *has;
-            }
-        }
-        Some(out)
+        let has = |row: &u32| present.get(*row as usize).is_some_and(|has| *has);
+        Some(order.iter().map(has).collect())
     }
 }

@@ -2,6 +2,7 @@
 //! texts, and compared with the rows that went in.
 
 mod files;
+mod merge;
 mod order;
 mod random;
 mod read_back;
