@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod behind;
+pub mod care;
 pub mod cli;
 pub mod config;
 pub mod enrich;

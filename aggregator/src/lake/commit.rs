@@ -12,12 +12,11 @@ use tokio::time::sleep;
 use super::{
     Lake, LakeError,
     log::{
-        WATERMARK,
+        Put, WATERMARK,
         action::{CommitInfo, Line, Transaction},
     },
     settings::CrashPoint,
     state::Base,
-    store::Created,
     watermark,
 };
 use crate::{
@@ -219,8 +218,7 @@ impl Lake {
         first.into_iter().chain(adds).collect()
     }
 
-    /// Puts the entry after the base. True only if it is surely there and surely ours: the put said so,
-    /// and no checkpoint beyond it says that the log had gone on and was cleaned behind us.
+    /// Puts the entry after the base. True only if it is surely there and surely ours.
     async fn put_entry(
         &self,
         table: Table,
@@ -228,17 +226,12 @@ impl Lake {
         lines: &[Line],
     ) -> Result<bool, LakeError> {
         let state = self.state(table);
-        let version = base.version.saturating_add(1);
-        let put = state.log.put(version, lines).await;
-        if put.inspect_err(|_| self.counters.conflicts.add(1))? == Created::Taken {
-            return Ok(false);
-        }
-        let checkpoint = state.log.last_checkpoint().await;
-        if !matches!(checkpoint, Ok(None)) && !matches!(checkpoint, Ok(Some(at)) if at <= version) {
+        let put = state.log.put_next(base.version, lines).await;
+        let put = put.inspect_err(|_| self.counters.conflicts.add(1))?;
+        if put == Put::Overtaken {
             state.forget().await;
-            return Ok(false);
         }
-        Ok(true)
+        Ok(put == Put::Surely)
     }
 
     async fn reach(&self, point: CrashPoint) {

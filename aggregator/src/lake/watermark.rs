@@ -51,10 +51,14 @@ struct One {
     window_end_us: i64,
 }
 
+/// Where a table's watermarks are.
+pub fn folder(table: &Path) -> Path {
+    table.clone().join("_podledger").join("wm")
+}
+
 /// Where the watermark of this number is.
 pub fn path(table: &Path, number: u64) -> Path {
-    let folder = table.clone().join("_podledger").join("wm");
-    folder.join(format!("{number:020}"))
+    folder(table).join(format!("{number:020}"))
 }
 
 /// Reads one, if it is there.

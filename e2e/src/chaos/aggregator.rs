@@ -7,10 +7,12 @@ use std::{
 };
 
 use aggregator::{
+    care::{Care, Rules, Settings as CareSettings, Size},
     lake::{
         encode::Encode,
+        merge::Merger,
         random::Random,
-        rows::WriteSettings,
+        rows::{MergeFiles, WriteSettings},
         settings::{CrashPoint, Offload, Settings as LakeSettings},
     },
     service::{Service, Settings, When},
@@ -18,10 +20,11 @@ use aggregator::{
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use object_store::path::Path;
+use protocol::Table;
 
 use super::{
     life::{Fate, Life},
-    lines::Lines,
+    lines::{Lines, MergeLines},
     network::{Network, Request},
     store::{Store, bucket::Bucket},
     world::{World, lock},
@@ -83,9 +86,9 @@ impl Place {
     /// Its life, to the reason for its end.
     async fn live(&self, number: u64, fate: Arc<Fate>) -> String {
         let owner = format!("aggregator {}/{number}", self.door);
-        let store = Store::new(&self.world, &self.bucket, owner, &fate);
+        let store = Arc::new(Store::new(&self.world, &self.bucket, owner, &fate));
         let settings = self.settings(&fate);
-        let started = Service::start(Arc::new(store), self.prefix.clone(), settings).await;
+        let started = Service::start(store.clone(), self.prefix.clone(), settings).await;
         let service = match started {
             Ok(service) => service,
             Err(error) => return error.to_string(),
@@ -93,13 +96,36 @@ impl Place {
         self.note(format_args!("is ready"));
         let mut requests = self.network.open(self.door);
         let mut taken = FuturesUnordered::new();
+        let care = care(&self.world, store, &self.prefix);
+        let mut maintenance = pin!(self.maintain(&care));
         let mut commits = pin!(service.run());
         loop {
             tokio::select! {
                 biased;
                 Some(request) = requests.recv() => taken.push(self.take(&service, request)),
                 Some(()) = taken.next() => {}
+                () = &mut maintenance => {}
                 () = &mut commits => return "nothing is committed any more".to_owned(),
+            }
+        }
+    }
+
+    /// Takes care of the tables now and then, as every other aggregator does at the same time.
+    async fn maintain(&self, care: &Care) {
+        let most = self.world.profile.care_ms;
+        if most == 0 {
+            return std::future::pending().await;
+        }
+        loop {
+            self.world.linger(most).await;
+            let is_vacuum = self.world.draw(|random| random.chance(3_000));
+            let done = match is_vacuum {
+                true => care.vacuum(false).await.map(drop),
+                false => care.round().await,
+            };
+            match done {
+                Ok(()) => self.note(format_args!("took care: {:?}", care.tally())),
+                Err(error) => self.note(format_args!("could not take care: {error}")),
             }
         }
     }
@@ -158,4 +184,39 @@ impl Place {
         let door = self.door;
         self.world.note(format_args!("aggregator {door} {what}"));
     }
+}
+
+/// What is merged, deleted and cleaned here within minutes takes days in earnest.
+fn care(world: &World, store: Arc<Store>, prefix: &Path) -> Care {
+    let profile = &world.profile;
+    let (merger, schema): (Merger, fn(Table) -> String) = match profile.is_parquet {
+        true => {
+            let merger = MergeFiles {
+                offload: Offload::Inline,
+                ..MergeFiles::default()
+            };
+            let schema = |table| WriteSettings::default().schema(table);
+            (Arc::new(merger), schema)
+        }
+        false => (Arc::new(MergeLines), |table| Lines.schema(table)),
+    };
+    let rules = Rules {
+        hour: Duration::from_secs(20),
+        settle: Duration::from_secs(2),
+        most: Size {
+            files: 12,
+            ..Rules::default().most
+        },
+        ..Rules::default()
+    };
+    let settings = CareSettings {
+        random: Arc::new(Random::seeded(world.draw(super::random::Random::draw))),
+        rules,
+        readers: Duration::from_secs(profile.readers_s),
+        history: Duration::from_secs(profile.history_s),
+        watermarks: Duration::from_secs(profile.readers_s),
+        entries: 4,
+        ..CareSettings::new(merger, schema)
+    };
+    Care::new(store, prefix, settings)
 }

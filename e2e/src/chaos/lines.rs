@@ -5,8 +5,15 @@ use std::collections::BTreeMap;
 
 use aggregator::{
     held::Held,
-    lake::encode::{Encode, EncodeError, Made, NewFile, Wanted},
+    lake::{
+        LakeError,
+        encode::{Encode, EncodeError, Made, NewFile, Wanted},
+        merge::{Input, Merge, Merged, Merging},
+        store::Store,
+    },
 };
+use async_trait::async_trait;
+use bytes::Bytes;
 use protocol::{
     Batch, Body, Limits, Table,
     columns::{TableData, Values},
@@ -37,23 +44,90 @@ impl Lines {
         table: Table,
         batches: impl Iterator<Item = &'a Held>,
     ) -> Result<Vec<NewFile>, EncodeError> {
-        let mut days: BTreeMap<i64, (String, u64)> = BTreeMap::new();
+        let mut days: BTreeMap<i64, Day> = BTreeMap::new();
         for held in batches {
             let batch = protocol::decode(&held.frame, &Limits::default())?;
             let (line, rows) = line(table, &batch)?;
             let day = held.window_end.unix_us / (24 * 3600 * 1_000_000);
-            let (text, count) = days.entry(day).or_default();
-            text.push_str(&line.to_string());
-            text.push('\n');
-            *count += rows;
+            let day = days.entry(day).or_default();
+            day.text.push_str(&line.to_string());
+            day.text.push('\n');
+            day.rows += rows;
+            let end = held.window_end.to_string();
+            day.first = Some(
+                day.first
+                    .take()
+                    .map_or_else(|| end.clone(), |first| first.min(end.clone())),
+            );
+            day.last = day.last.take().max(Some(end));
         }
-        let file = |(day, (text, rows)): (i64, (String, u64))| NewFile {
-            partition: ("chaos".to_owned(), day.to_string()),
-            bytes: text.into(),
-            rows,
-            stats: json!({ "numRecords": rows }).to_string(),
+        let file = |(number, day): (i64, Day)| NewFile {
+            partition: ("chaos".to_owned(), number.to_string()),
+            rows: day.rows,
+            stats: stats(day.rows, day.first.as_deref(), day.last.as_deref()),
+            bytes: day.text.into(),
         };
         Ok(days.into_iter().map(file).collect())
+    }
+}
+
+/// A file in the making.
+#[derive(Default)]
+struct Day {
+    text: String,
+    rows: u64,
+    first: Option<String>,
+    last: Option<String>,
+}
+
+fn stats(rows: u64, first: Option<&str>, last: Option<&str>) -> String {
+    let stats = json!({
+        "numRecords": rows,
+        "minValues": { "window_end": first },
+        "maxValues": { "window_end": last },
+    });
+    stats.to_string()
+}
+
+/// Makes one file of several by putting their lines one after the other.
+pub struct MergeLines;
+
+#[async_trait]
+impl Merge for MergeLines {
+    async fn begin(
+        &self,
+        store: &Store,
+        _: Table,
+        inputs: Vec<Input>,
+    ) -> Result<Box<dyn Merging>, LakeError> {
+        let (mut pieces, mut rows) = (Vec::new(), 0);
+        for input in inputs {
+            let bytes = store.ranges(&input.path, &[0..input.size]).await?.concat();
+            let lines = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+            rows += lines
+                .flatten()
+                .map(|line| line["count"].as_u64().unwrap_or_default())
+                .sum::<u64>();
+            pieces.push(Bytes::from(bytes));
+        }
+        let merged = Merged {
+            pieces,
+            rows,
+            stats: stats(rows, Some(FIRST), Some(FIRST)),
+        };
+        Ok(Box::new(MergedLines(Some(merged))))
+    }
+}
+
+/// All that was merged counts as of the same old time: it is merged again with whatever comes.
+const FIRST: &str = "2000-01-01T00:00:00Z";
+
+struct MergedLines(Option<Merged>);
+
+#[async_trait]
+impl Merging for MergedLines {
+    async fn next(&mut self) -> Result<Option<Merged>, LakeError> {
+        Ok(self.0.take())
     }
 }
 

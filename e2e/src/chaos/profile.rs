@@ -79,6 +79,12 @@ pub struct Profile {
     pub refused: u32,
     /// Aggregators commit what they have held for so long, in milliseconds.
     pub commit_ms: u64,
+    /// Longest pause between two rounds of an aggregator's care for the tables, in milliseconds; 0 for no care.
+    pub care_ms: u64,
+    /// How long files are kept for readers, in seconds.
+    pub readers_s: u64,
+    /// How long logs tell their history, in seconds.
+    pub history_s: u64,
     /// Whether files are Parquet, as in production.
     pub is_parquet: bool,
     /// Whether clocks jump.
@@ -95,6 +101,12 @@ impl Profile {
             1 => 3_000,
             _ => 300,
         };
+        let clocks_jump = random.chance(5_000);
+        // The judge has to read a log before it is cleaned: no clock may jump so far.
+        let history_s = match clocks_jump {
+            true => 30 * 24 * 3600,
+            false => *random.pick(&[120, 600]).unwrap_or(&600),
+        };
         Self {
             agents: usize::try_from(random.between(1, 4)).unwrap_or(1),
             aggregators: usize::try_from(random.between(1, 3)).unwrap_or(1),
@@ -110,8 +122,11 @@ impl Profile {
                 .unwrap_or(&1_000_000),
             refused: Self::wildness(random, 300),
             commit_ms: *random.pick(&[2_000, 10_000, 30_000]).unwrap_or(&30_000),
+            care_ms: *random.pick(&[0, 5_000, 60_000]).unwrap_or(&0),
+            readers_s: *random.pick(&[0, 5, 120]).unwrap_or(&0),
+            history_s,
             is_parquet: random.chance(1_000),
-            clocks_jump: random.chance(5_000),
+            clocks_jump,
             disks_fail: random.chance(4_000),
         }
     }

@@ -183,6 +183,7 @@ impl Stage {
                 return;
             }
             tokio::time::sleep(LOOK).await;
+            self.judge.follow();
         }
     }
 

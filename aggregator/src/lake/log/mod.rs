@@ -12,6 +12,7 @@ mod read;
 mod snapshot;
 #[cfg(test)]
 pub(super) mod tests;
+mod upkeep;
 mod usable;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use super::{
 };
 use action::{Line, Metadata, Requirements};
 
-pub use snapshot::{Detail, FENCE, File, Snapshot, WATERMARK};
+pub use snapshot::{Detail, FENCE, File, KEPT_FROM, Snapshot, WATERMARK};
 
 /// Columns that files are put into folders by.
 pub const PARTITION_COLUMNS: [&str; 2] = ["cluster", "date"];
@@ -35,6 +36,17 @@ pub struct Log {
     store: Store,
     folder: Path,
     detail: Detail,
+}
+
+/// How the put of an entry ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is there, and it is ours.
+    Surely,
+    /// There is one of that version: perhaps our own, from a put whose answer was lost.
+    Taken,
+    /// It is there, but the log may have gone on and been cleaned before: what is known of it is too old.
+    Overtaken,
 }
 
 /// The path of a table.
@@ -58,6 +70,18 @@ impl Log {
         let entry = action::entry(lines).map_err(|error| self.bad(&name, error))?;
         let path = self.folder.clone().join(name);
         self.store.create(&path, &Bytes::from(entry)).await
+    }
+
+    /// Puts the entry that follows the version that it was made from.
+    pub async fn put_next(&self, base: u64, lines: &[Line]) -> Result<Put, LakeError> {
+        let version = base.saturating_add(1);
+        if self.put(version, lines).await? == Created::Taken {
+            return Ok(Put::Taken);
+        }
+        match self.last_checkpoint().await {
+            Ok(at) if at <= Some(version) => Ok(Put::Surely),
+            _ => Ok(Put::Overtaken),
+        }
     }
 
     /// Puts version 0 of a table. Another process may have been faster: read what is there.

@@ -24,6 +24,13 @@ pub fn entry(version: u64) -> String {
 }
 
 impl Name {
+    /// Which version it is of.
+    pub fn version(self) -> u64 {
+        match self {
+            Self::Entry(version) | Self::Checkpoint { version, .. } => version,
+        }
+    }
+
     /// Understands a name in the log's folder; most that others put there mean nothing here.
     pub fn parse(name: &str) -> Option<Self> {
         let (version, rest) = name.split_once('.')?;

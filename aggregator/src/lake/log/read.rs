@@ -11,7 +11,7 @@ const AT_ONCE: usize = 16;
 /// How often a log is read that is cleaned while it is read.
 const TRIES: usize = 5;
 
-const HINT: &str = "_last_checkpoint";
+pub(super) const HINT: &str = "_last_checkpoint";
 
 impl Log {
     /// The newest state, if there is a table. Reads only what is new since `known`.

@@ -9,6 +9,9 @@ pub const WATERMARK: &str = "podledger/wm";
 /// Our transaction that vacuum raises: files uploaded before it must not be committed after it.
 pub const FENCE: &str = "podledger/fence";
 
+/// Our transaction that says from which day on the table has all rows, in days since 1970.
+pub const KEPT_FROM: &str = "podledger/kept-from";
+
 /// What is kept of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -69,6 +72,8 @@ pub struct Snapshot {
     pub watermark: u64,
     /// Number of the last fence, 0 if there was none.
     pub fence: u64,
+    /// First day of which no rows were taken out for their age, in days since 1970.
+    pub kept_from: u64,
     /// How far every application is, ours among them.
     pub transactions: BTreeMap<String, Transaction>,
     /// Live files by the path that the log names, which is percent-encoded. None if they are not kept.
@@ -100,6 +105,7 @@ impl Snapshot {
             match txn.app_id.as_str() {
                 WATERMARK => self.watermark = number,
                 FENCE => self.fence = number,
+                KEPT_FROM => self.kept_from = number,
                 _ => {}
             }
             self.transactions.insert(txn.app_id.clone(), txn);

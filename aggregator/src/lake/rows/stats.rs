@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::time;
 
 /// Columns that queries look for rows by. More of them would only make the log longer.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
+    "timestamp",
     "cluster_id",
     "node_name",
     "epoch",
@@ -26,8 +27,10 @@ const COLUMNS: [&str; 10] = [
 /// `add.stats` of a file.
 pub fn stats(columns: &[Column], groups: &[RowGroupMetaData]) -> String {
     let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
+    let has_window = columns.iter().any(|column| column.name == "window_end");
     for (at, column) in columns.iter().enumerate() {
-        if !COLUMNS.contains(&column.name) {
+        let is_told_twice = has_window && column.name == "timestamp";
+        if is_told_twice || !COLUMNS.contains(&column.name) {
             continue;
         }
         let chunks = || groups.iter().map(|group| group.column(at));

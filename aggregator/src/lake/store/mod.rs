@@ -9,7 +9,7 @@ mod pace;
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
     Error, GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, PutPayload, Result, path::Path,
 };
@@ -19,6 +19,9 @@ use super::{LakeError, counters::Counters, random::Random};
 use pace::Pace;
 
 pub use pace::Rates;
+
+/// Objects that S3 deletes in one request.
+const DELETED_AT_ONCE: usize = 1_000;
 
 /// How a store is asked again.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +138,42 @@ impl Store {
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Created::Taken),
             Err(error) => Err(failed("creating", path)(error)),
         }
+    }
+
+    /// Puts an object of several pieces under a name that nobody else uses.
+    pub async fn put_pieces(&self, path: &Path, pieces: &[Bytes]) -> Result<(), LakeError> {
+        self.again("writing", path, || async {
+            let payload: PutPayload = pieces.iter().cloned().collect();
+            let options = PutOptions::from(PutMode::Overwrite);
+            self.inner.put_opts(path, payload, options).await
+        })
+        .await
+        .map(drop)
+        .map_err(failed("writing", path))
+    }
+
+    /// Deletes objects in this order; those that are not there are no error. How many there were.
+    pub async fn delete(&self, paths: Vec<Path>) -> Result<usize, LakeError> {
+        let many = paths.len();
+        for some in paths.chunks(DELETED_AT_ONCE) {
+            let Some(first) = some.first() else {
+                continue;
+            };
+            self.again("deleting", first, || async {
+                let paths = stream::iter(some.to_vec()).map(Ok).boxed();
+                let mut deleted = self.inner.delete_stream(paths);
+                while let Some(one) = deleted.next().await {
+                    match one {
+                        Ok(_) | Err(Error::NotFound { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            })
+            .await
+            .map_err(failed("deleting", first))?;
+        }
+        Ok(many)
     }
 
     /// All objects below a folder, or those that come after a name in it; in no order.

@@ -1,7 +1,10 @@
 //! Tables as any reader sees them: the JSON entries of a Delta log, and the Parquet files that they
 //! name. Nothing of the aggregator's own reading is used, so that one mistake can't hide another.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use arrow_array::{Array as _, Int64Array, RecordBatch, StringArray, cast::AsArray as _};
 use bytes::Bytes;
@@ -116,17 +119,35 @@ impl Table {
 
     /// Reads what is new.
     pub fn read(&mut self, bucket: &Bucket) -> Result<(), Wrong> {
-        loop {
-            let name = format!("{:020}.json", self.entries);
-            let path = self.folder.clone().join("_delta_log").join(name);
-            let Some(entry) = bucket.get(&path) else {
-                return Ok(());
-            };
+        let (mut lines, mut gone) = (Vec::new(), BTreeSet::new());
+        while let Some(entry) = bucket.get(&self.entry(self.entries)) {
             for line in serde_json::Deserializer::from_slice(&entry.bytes).into_iter::<Value>() {
-                self.apply(&line?, bucket)?;
+                let line = line?;
+                gone.extend(line["remove"]["path"].as_str().map(str::to_owned));
+                lines.push(line);
             }
             self.entries += 1;
         }
+        // Whoever looks at last versions only never sees a file that came and went in between.
+        let is_unseen = |line: &Value| {
+            let path = line["add"]["path"].as_str();
+            path.is_some_and(|path| gone.contains(path) && bucket.get(&self.file(path)).is_none())
+        };
+        lines.retain(|line| !is_unseen(line));
+        lines.iter().try_for_each(|line| self.apply(line, bucket))
+    }
+
+    /// Whether the log goes on, though its next entry is not there.
+    pub fn is_cut_off(&self, bucket: &Bucket) -> bool {
+        let next = self.entry(self.entries);
+        let log = bucket.list(&self.folder.clone().join("_delta_log"));
+        let is_later = |path: &Path| *path > next && path.extension() == Some("json");
+        log.iter().any(|object| is_later(&object.location))
+    }
+
+    fn entry(&self, version: u64) -> Path {
+        let name = format!("{version:020}.json");
+        self.folder.clone().join("_delta_log").join(name)
     }
 
     fn apply(&mut self, line: &Value, bucket: &Bucket) -> Result<(), Wrong> {

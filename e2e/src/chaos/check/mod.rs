@@ -73,11 +73,22 @@ impl Judge {
         self.judge()
     }
 
+    /// Reads what is new, before somebody cleans it away.
+    pub fn follow(&mut self) {
+        if let Err(Wrong(what)) = self.update() {
+            self.world.problem(what);
+        }
+    }
+
     fn update(&mut self) -> Result<(), Wrong> {
         // Nobody writes meanwhile, so that any order gives one moment.
-        self.tables
-            .iter_mut()
-            .try_for_each(|table| table.read(&self.bucket))
+        for table in &mut self.tables {
+            table.read(&self.bucket)?;
+            if table.is_cut_off(&self.bucket) {
+                return Err(Wrong("a log was cleaned before it was read".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     fn ledger(&self) -> &delta::Table {

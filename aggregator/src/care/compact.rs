@@ -1,0 +1,207 @@
+//! Compaction: rows of many small files in few large ones, with the same node, epoch and seq.
+
+use object_store::path::Path;
+use protocol::Epoch;
+
+use super::{
+    Care,
+    choose::{self, Group, Size},
+    kept::{Kept, info},
+};
+use crate::lake::{
+    LakeError,
+    log::{
+        Snapshot,
+        action::{Add, Line, Remove},
+        name,
+    },
+    merge::{Input, Merged},
+};
+
+/// So often a merge that is done is put, when others are faster each time.
+const TRIES: usize = 200;
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Before.
+    pub before: Size,
+    /// After.
+    pub after: Size,
+    /// Groups of files that went meanwhile: another one merged or deleted them.
+    pub given_up: u64,
+}
+
+impl Compacted {
+    /// This too.
+    pub fn add(&mut self, more: &Self) {
+        self.before = self.before.plus(more.before);
+        self.after = self.after.plus(more.after);
+        self.given_up = self.given_up.saturating_add(more.given_up);
+    }
+}
+
+impl Care {
+    pub(super) async fn compact_table(&self, kept: &Kept) -> Result<Compacted, LakeError> {
+        let mut all = Compacted::default();
+        let Some(snapshot) = kept.read().await? else {
+            return Ok(all);
+        };
+        for group in choose::groups(&snapshot, &self.settings.rules, self.now()) {
+            let files = group.paths.len();
+            let [cluster, date] = values(&group);
+            self.tell(kept, &format!("merging {files} files of {cluster}, {date}"));
+            let merged = self.merge(kept, &snapshot, &group).await?;
+            self.tally.merged_files.add(merged.before.files);
+            self.tally.merged_rows.add(merged.after.rows);
+            self.tally.given_up.add(merged.given_up);
+            all.add(&merged);
+        }
+        Ok(all)
+    }
+
+    /// Files are uploaded after the fence of `snapshot` was read, and committed only while it stands.
+    async fn merge(
+        &self,
+        kept: &Kept,
+        snapshot: &Snapshot,
+        group: &Group,
+    ) -> Result<Compacted, LakeError> {
+        let mut inputs = Vec::with_capacity(group.paths.len());
+        for path in &group.paths {
+            inputs.push(Input {
+                path: in_store(kept, path)?,
+                size: size_of(snapshot, path),
+            });
+        }
+        let merger = &self.settings.merger;
+        let mut merging = merger.begin(&self.store, kept.table, inputs).await?;
+        let (mut adds, mut after) = (Vec::new(), Size::default());
+        while let Some(file) = merging.next().await? {
+            let add = self.upload(kept, group, &file).await?;
+            after = after.plus(Size {
+                files: 1,
+                bytes: u64::try_from(add.size).unwrap_or(0),
+                rows: file.rows,
+            });
+            adds.push(add);
+        }
+        if after.rows != group.size.rows {
+            return Err(LakeError::BadLog {
+                table: kept.path.to_string(),
+                what: format!("the statistics of {:?}", group.paths),
+                problem: format!(
+                    "they tell of {} rows, the files have {}; nothing was changed",
+                    group.size.rows, after.rows
+                ),
+            });
+        }
+        let is_ours = self.replace(kept, snapshot, group, adds).await?;
+        Ok(match is_ours {
+            true => Compacted {
+                before: group.size,
+                after,
+                given_up: 0,
+            },
+            false => Compacted {
+                given_up: 1,
+                ..Compacted::default()
+            },
+        })
+    }
+
+    async fn upload(&self, kept: &Kept, group: &Group, file: &Merged) -> Result<Add, LakeError> {
+        let [cluster, date] = values(group);
+        let random: Epoch = self.settings.random.id();
+        let name = name::data_file(cluster, date, &random.to_string());
+        let path = in_store(kept, &name::in_log(&name))?;
+        self.store.put_pieces(&path, &file.pieces).await?;
+        let size: usize = file.pieces.iter().map(bytes::Bytes::len).sum();
+        Ok(Add {
+            path: name::in_log(&name),
+            partition_values: group.partition.clone(),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            modification_time: self.now().unix_us / 1_000,
+            data_change: false,
+            stats: Some(file.stats.clone()),
+        })
+    }
+
+    /// One entry that takes the old files out and the new ones in, if all of the old ones are still there
+    /// and no fence says that the new ones may have been deleted. An own put whose answer was lost shows
+    /// as old files that are gone.
+    async fn replace(
+        &self,
+        kept: &Kept,
+        begun: &Snapshot,
+        group: &Group,
+        adds: Vec<Add>,
+    ) -> Result<bool, LakeError> {
+        let lines = self.entry(group, adds);
+        for _ in 0..TRIES {
+            let Some(snapshot) = kept.read().await? else {
+                return Ok(false);
+            };
+            let files = snapshot.files.as_ref();
+            let is_live = |path| files.is_some_and(|files| files.contains_key(path));
+            if snapshot.fence != begun.fence || !group.paths.iter().all(is_live) {
+                return Ok(false);
+            }
+            match kept.put(&snapshot, &lines).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) if error.may_pass() => {
+                    log::warn!("merging files of {}, trying again: {error:?}", kept.name());
+                }
+                Err(error) => return Err(error),
+            }
+            let pause = std::time::Duration::from_millis(50);
+            tokio::time::sleep(self.settings.random.jitter(pause)).await;
+        }
+        Ok(false)
+    }
+
+    fn entry(&self, group: &Group, adds: Vec<Add>) -> Vec<Line> {
+        let ms = self.now().unix_us / 1_000;
+        let removes = group.paths.iter().map(|path| Line {
+            remove: Some(Remove {
+                path: path.clone(),
+                deletion_timestamp: Some(ms),
+                data_change: false,
+            }),
+            ..Line::default()
+        });
+        let adds = adds.into_iter().map(|add| Line {
+            add: Some(add),
+            ..Line::default()
+        });
+        let first = std::iter::once(info("OPTIMIZE", ms));
+        first.chain(removes).chain(adds).collect()
+    }
+}
+
+/// Cluster and date.
+fn values(group: &Group) -> [&str; 2] {
+    ["cluster", "date"].map(|name| {
+        let value = group.partition.get(name);
+        value.and_then(Option::as_deref).unwrap_or_default()
+    })
+}
+
+fn size_of(snapshot: &Snapshot, path: &str) -> u64 {
+    let files = snapshot.files.as_ref();
+    files
+        .and_then(|files| files.get(path))
+        .map_or(0, |file| file.size)
+}
+
+/// Where a file is that the log names.
+pub(super) fn in_store(kept: &Kept, named: &str) -> Result<Path, LakeError> {
+    let path = name::in_store(named);
+    let path = path.and_then(|path| Path::parse(format!("{}/{path}", kept.path)).ok());
+    path.ok_or_else(|| LakeError::BadLog {
+        table: kept.path.to_string(),
+        what: named.to_owned(),
+        problem: "it can't be the name of a file".to_owned(),
+    })
+}

@@ -1,0 +1,83 @@
+//! A table as those see it who take care of it: all of its files, and the one way to change it.
+
+use object_store::path::Path;
+use protocol::Table;
+use tokio::sync::Mutex;
+
+use crate::lake::{
+    LakeError,
+    log::{
+        Detail, Log, Put, Snapshot,
+        action::{CommitInfo, Line},
+        table_path,
+    },
+    store::Store,
+};
+
+/// See the module.
+pub(super) struct Kept {
+    pub table: Table,
+    pub path: Path,
+    pub log: Log,
+    schema: String,
+    /// As it was last read.
+    known: Mutex<Option<Snapshot>>,
+}
+
+impl Kept {
+    pub fn new(store: &Store, prefix: &Path, table: Table, schema: String) -> Self {
+        let path = table_path(prefix, table);
+        Self {
+            table,
+            log: Log::new(store.clone(), &path, Detail::Files),
+            path,
+            schema,
+            known: Mutex::default(),
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.table.name()
+    }
+
+    /// The newest state; none if there is no table yet.
+    pub async fn read(&self) -> Result<Option<Snapshot>, LakeError> {
+        let mut known = self.known.lock().await;
+        let snapshot = self.log.read(known.take().as_ref()).await?;
+        if let Some(reason) = snapshot
+            .as_ref()
+            .and_then(|table| table.unusable(&self.schema))
+        {
+            return Err(LakeError::Unusable {
+                table: self.path.to_string(),
+                reason,
+            });
+        }
+        known.clone_from(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Puts the entry that follows a state. True only if it is surely there and surely ours; otherwise the
+    /// table must be read again before anything more is said.
+    pub async fn put(&self, base: &Snapshot, lines: &[Line]) -> Result<bool, LakeError> {
+        let put = self.log.put_next(base.version, lines).await?;
+        if put == Put::Overtaken {
+            *self.known.lock().await = None;
+        }
+        Ok(put == Put::Surely)
+    }
+}
+
+/// What stands first in an entry, for people.
+pub(super) fn info(operation: &str, ms: i64) -> Line {
+    let info = CommitInfo {
+        timestamp: ms,
+        operation: operation.to_owned(),
+        engine_info: concat!("podledger/", env!("CARGO_PKG_VERSION")).to_owned(),
+        token: String::new(),
+    };
+    Line {
+        commit_info: Some(info),
+        ..Line::default()
+    }
+}
