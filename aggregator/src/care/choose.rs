@@ -58,12 +58,21 @@ pub(super) struct Group {
     pub size: Size,
 }
 
-/// The times of a file's rows, and where it is.
+/// A file that may be merged.
 struct One<'a> {
     path: &'a String,
     first: i64,
     last: i64,
     size: Size,
+}
+
+/// When the first and the last of a file's windows were over, a microsecond before: a window that ends
+/// with an hour is of that hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub first: i64,
+    pub last: i64,
+    pub rows: u64,
 }
 
 /// What should be merged now: the files of each hour that is over; and the files of each day that is over.
@@ -167,34 +176,53 @@ impl Size {
 #[serde(rename_all = "camelCase")]
 struct Stats {
     num_records: u64,
-    min_values: Times,
-    max_values: Times,
+    min_values: Bound,
+    max_values: Bound,
 }
 
+/// Of a table of hours, the hour; of one without windows, when something happened.
 #[derive(Deserialize)]
-struct Times {
+struct Bound {
     #[serde(alias = "timestamp")]
-    window_end: String,
+    window_end: Option<String>,
+    hour: Option<String>,
+}
+
+impl Bound {
+    /// A moment of the time that it bounds.
+    fn within(&self) -> Option<i64> {
+        let parse =
+            |text: &str| Some(Timestamp::from_system(humantime::parse_rfc3339(text).ok()?).unix_us);
+        match (&self.window_end, &self.hour) {
+            (Some(end), _) => Some(parse(end)?.saturating_sub(1)),
+            (None, hour) => parse(hour.as_deref()?),
+        }
+    }
+}
+
+impl Times {
+    /// None of a file that does not say which times it has: another program wrote it.
+    pub fn of(stats: Option<&str>) -> Option<Self> {
+        let stats: Stats = serde_json::from_str(stats?).ok()?;
+        Some(Self {
+            first: stats.min_values.within()?,
+            last: stats.max_values.within()?,
+            rows: stats.num_records,
+        })
+    }
 }
 
 impl<'a> One<'a> {
-    /// None of a file that does not say which times it has: another program wrote it.
     fn new(path: &'a String, file: &File) -> Option<Self> {
-        let stats: Stats = serde_json::from_str(file.stats.as_deref()?).ok()?;
-        let time = |text: &str| {
-            let time = humantime::parse_rfc3339(text).ok()?;
-            Some(Timestamp::from_system(time).unix_us)
-        };
-        // A window that ends with an hour is of that hour.
-        let before = |time: i64| time.saturating_sub(1);
+        let Times { first, last, rows } = Times::of(file.stats.as_deref())?;
         Some(Self {
             path,
-            first: before(time(&stats.min_values.window_end)?),
-            last: before(time(&stats.max_values.window_end)?),
+            first,
+            last,
             size: Size {
                 files: 1,
                 bytes: file.size,
-                rows: stats.num_records,
+                rows,
             },
         })
     }

@@ -1,7 +1,7 @@
 //! Compaction: rows of many small files in few large ones, with the same node, epoch and seq.
 
 use object_store::path::Path;
-use protocol::Epoch;
+use protocol::{Epoch, Table};
 
 use super::{
     Care,
@@ -44,14 +44,14 @@ impl Compacted {
 impl Care {
     pub(super) async fn compact_table(&self, kept: &Kept) -> Result<Compacted, LakeError> {
         let mut all = Compacted::default();
-        let Some(snapshot) = kept.read().await? else {
+        let (Some(table), Some(snapshot)) = (kept.table, kept.read().await?) else {
             return Ok(all);
         };
         for group in choose::groups(&snapshot, &self.settings.rules, self.now()) {
             let files = group.paths.len();
             let [cluster, date] = values(&group);
             self.tell(kept, &format!("merging {files} files of {cluster}, {date}"));
-            let merged = self.merge(kept, &snapshot, &group).await?;
+            let merged = self.merge((kept, table), &snapshot, &group).await?;
             self.tally.merged_files.add(merged.before.files);
             self.tally.merged_rows.add(merged.after.rows);
             self.tally.given_up.add(merged.given_up);
@@ -63,7 +63,7 @@ impl Care {
     /// Files are uploaded after the fence of `snapshot` was read, and committed only while it stands.
     async fn merge(
         &self,
-        kept: &Kept,
+        (kept, table): (&Kept, Table),
         snapshot: &Snapshot,
         group: &Group,
     ) -> Result<Compacted, LakeError> {
@@ -75,7 +75,7 @@ impl Care {
             });
         }
         let merger = &self.settings.merger;
-        let mut merging = merger.begin(&self.store, kept.table, inputs).await?;
+        let mut merging = merger.begin(&self.store, table, inputs).await?;
         let (mut adds, mut after) = (Vec::new(), Size::default());
         while let Some(file) = merging.next().await? {
             let add = self.upload(kept, group, &file).await?;
@@ -124,6 +124,7 @@ impl Care {
             modification_time: self.now().unix_us / 1_000,
             data_change: false,
             stats: Some(file.stats.clone()),
+            tags: None,
         })
     }
 

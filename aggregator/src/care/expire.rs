@@ -20,11 +20,8 @@ impl Care {
     /// Takes old days out of a table, and says in its log from which day on it has all rows. The ledger
     /// keeps all of its rows: it proves what the others had.
     pub(super) async fn expire(&self, kept: &Kept) -> Result<(), LakeError> {
-        let Some(days) = self
-            .settings
-            .days
-            .filter(|_| kept.table != Table::Reconcile)
-        else {
+        let is_ledger = kept.table == Some(Table::Reconcile);
+        let Some(days) = self.settings.days.filter(|_| !is_ledger) else {
             return Ok(());
         };
         let today = self.now().unix_us.div_euclid(DAY_US);

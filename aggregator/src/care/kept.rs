@@ -9,14 +9,15 @@ use crate::lake::{
     log::{
         Detail, Log, Put, Snapshot,
         action::{CommitInfo, Line},
-        table_path,
     },
     store::Store,
 };
 
 /// See the module.
 pub(super) struct Kept {
-    pub table: Table,
+    /// None of one that no agent writes.
+    pub table: Option<Table>,
+    name: &'static str,
     pub path: Path,
     pub log: Log,
     schema: String,
@@ -26,9 +27,19 @@ pub(super) struct Kept {
 
 impl Kept {
     pub fn new(store: &Store, prefix: &Path, table: Table, schema: String) -> Self {
-        let path = table_path(prefix, table);
+        let kept = Self::named(store, prefix, table.name(), schema);
         Self {
-            table,
+            table: Some(table),
+            ..kept
+        }
+    }
+
+    /// One that no agent writes.
+    pub fn named(store: &Store, prefix: &Path, name: &'static str, schema: String) -> Self {
+        let path = prefix.clone().join(name);
+        Self {
+            table: None,
+            name,
             log: Log::new(store.clone(), &path, Detail::Files),
             path,
             schema,
@@ -37,7 +48,7 @@ impl Kept {
     }
 
     pub fn name(&self) -> &'static str {
-        self.table.name()
+        self.name
     }
 
     /// The newest state; none if there is no table yet.

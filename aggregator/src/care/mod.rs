@@ -8,11 +8,16 @@
 mod choose;
 mod compact;
 mod expire;
+pub mod hourly;
 mod kept;
 mod upkeep;
 mod vacuum;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use object_store::{ObjectStore, path::Path};
 use protocol::{Table, Timestamp};
@@ -53,6 +58,8 @@ pub struct Settings {
     pub entries: u64,
     /// Days after which rows are deleted; none to keep them for ever. The ledger stays.
     pub days: Option<u32>,
+    /// Whether `pod_usage_hourly` is made.
+    pub hourly: bool,
     /// Hears what is being done.
     pub progress: Arc<dyn Fn(Progress<'_>) + Send + Sync>,
 }
@@ -78,6 +85,7 @@ impl Settings {
             watermarks: DAY,
             entries: 100,
             days: None,
+            hourly: true,
             progress: Arc::new(|_| {}),
         }
     }
@@ -118,6 +126,8 @@ pub struct Tally {
     pub expired_files: Counter,
     /// Files that no table named.
     pub vacuumed_files: Counter,
+    /// Hours made.
+    pub hours: Counter,
     /// Checkpoints put.
     pub checkpoints: Counter,
     /// Log entries and watermarks deleted.
@@ -134,6 +144,9 @@ pub struct Care {
     settings: Settings,
     tally: Tally,
     tables: Vec<Kept>,
+    hourly: Option<Kept>,
+    /// Up to which hour all are made.
+    hours_made: AtomicI64,
 }
 
 impl Care {
@@ -144,7 +157,10 @@ impl Care {
         let store = Store::new(store, settings.retry, random, counters);
         let kept = |table| Kept::new(&store, prefix, table, (settings.schema)(table));
         let tables = Table::ALL.map(kept).into();
+        let hourly = || Kept::named(&store, prefix, hourly::NAME, hourly::schema());
         Self {
+            hourly: settings.hourly.then(hourly),
+            hours_made: AtomicI64::new(i64::MIN),
             store,
             tally: Tally::default(),
             tables,
@@ -164,6 +180,10 @@ impl Care {
             self.compact_table(table).await?;
             self.keep_short(table).await?;
         }
+        self.hourly().await?;
+        if let Some(hourly) = &self.hourly {
+            self.keep_short(hourly).await?;
+        }
         self.tally.rounds.add(1);
         Ok(())
     }
@@ -180,7 +200,7 @@ impl Care {
     /// Deletes what no table names, of all tables. With `is_dry` it only says what it would delete.
     pub async fn vacuum(&self, is_dry: bool) -> Result<Vacuumed, LakeError> {
         let mut all = Vacuumed::default();
-        for table in &self.tables {
+        for table in self.tables.iter().chain(&self.hourly) {
             all.add(&self.vacuum_table(table, is_dry).await?);
         }
         Ok(all)

@@ -116,6 +116,8 @@ pub(super) struct Batch {
     pub(super) has_balance: bool,
     /// Rows of the ledger beyond the first.
     pub(super) again: u32,
+    /// Rows of its day are taken out of a table for their age.
+    pub(super) expired: [bool; DATA_TABLES.len()],
     /// What the ledger says: rows, or rows lost.
     pub(super) told: [u32; DATA_TABLES.len()],
     pub(super) found: [u32; DATA_TABLES.len()],
@@ -186,6 +188,8 @@ pub struct Case {
     pub(super) nodes: BTreeMap<Box<str>, BTreeMap<Epoch, Start>>,
     /// Rows without node, epoch or seq: they came by a way that promises nothing.
     pub(super) outside: u64,
+    /// From when on each table has its rows, if it does not have those of all times.
+    kept_from: [Timestamp; DATA_TABLES.len()],
 }
 
 impl Case {
@@ -195,11 +199,20 @@ impl Case {
             share,
             nodes: BTreeMap::new(),
             outside: 0,
+            kept_from: [Timestamp { unix_us: i64::MIN }; DATA_TABLES.len()],
+        }
+    }
+
+    /// From when on a table has its rows.
+    pub fn kept_from(&mut self, table: usize, from: Timestamp) {
+        if let Some(kept) = self.kept_from.get_mut(table) {
+            *kept = from;
         }
     }
 
     /// Takes a row of the ledger.
     pub fn ledger(&mut self, row: &LedgerRow<'_>) {
+        let expired = self.kept_from.map(|from| row.window_end < from);
         let Some(start) = self.start(row.node, row.epoch) else {
             return;
         };
@@ -213,6 +226,7 @@ impl Case {
             return;
         }
         batch.seen = row.window_end;
+        batch.expired = expired;
         match &row.entry {
             Entry::Gap { reason, lost } => {
                 batch.standing = Standing::Gap(*reason);

@@ -61,9 +61,17 @@ impl Snapshots for Tables {
         });
         Ok(Live {
             version: snapshot.version,
+            kept_from: kept_from(snapshot.kept_from),
             files: files.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// The begin of a day since 1970, if any days were taken out.
+fn kept_from(day: u64) -> Option<Timestamp> {
+    const DAY_US: i64 = 24 * 3_600_000_000;
+    let unix_us = i64::try_from(day).ok()?.saturating_mul(DAY_US);
+    (day > 0).then_some(Timestamp { unix_us })
 }
 
 fn live(folder: &Path, path: &str, file: &File) -> Option<LiveFile> {

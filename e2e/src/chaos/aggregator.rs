@@ -216,6 +216,7 @@ fn care(world: &World, store: Arc<Store>, prefix: &Path) -> Care {
         history: Duration::from_secs(profile.history_s),
         watermarks: Duration::from_secs(profile.readers_s),
         entries: 4,
+        hourly: false,
         ..CareSettings::new(merger, schema)
     };
     Care::new(store, prefix, settings)

@@ -128,6 +128,7 @@ impl Lake {
             modification_time: (self.settings.clock)().unix_us / 1_000,
             data_change: true,
             stats: Some(file.stats),
+            tags: None,
         };
         Ok(One {
             add,

@@ -187,6 +187,7 @@ fn added(fields: &Fields<'_>) -> Add {
         modification_time: fields.long("modificationTime").unwrap_or_default(),
         data_change: fields.boolean("dataChange").unwrap_or_default(),
         stats: fields.text("stats"),
+        tags: fields.map("tags"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Log, Snapshot, checkpoint, listing::Listing, name};
+use super::{Log, Snapshot, action::Add, checkpoint, listing::Listing, name};
 use crate::lake::LakeError;
 
 /// Entries that are read at once.
@@ -38,6 +38,31 @@ impl Log {
             "its folder",
             "entries are missing; restore them from a backup",
         ))
+    }
+
+    /// The files whose rows came with each of these versions; none if some of the entries have been
+    /// cleaned away.
+    pub async fn adds(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<Vec<(u64, Vec<Add>)>>, LakeError> {
+        let read = |version| async move {
+            let path = self.folder.clone().join(name::entry(version));
+            Ok::<_, LakeError>((version, self.store.get(&path).await?))
+        };
+        let mut entries = stream::iter(first..=last).map(read).buffered(AT_ONCE);
+        let mut found = Vec::new();
+        while let Some((version, entry)) = entries.try_next().await? {
+            let Some(entry) = entry else {
+                return Ok(None);
+            };
+            let lines = super::action::lines(&entry);
+            let lines = lines.map_err(|error| self.bad(&name::entry(version), error))?;
+            let adds = lines.into_iter().filter_map(|line| line.add);
+            found.push((version, adds.filter(|add| add.data_change).collect()));
+        }
+        Ok(Some(found))
     }
 
     /// The version that the hint at the last checkpoint names. Told from a fresh read, each time.

@@ -32,6 +32,8 @@ pub struct File {
     pub modified_ms: i64,
     /// As JSON, as they were written.
     pub stats: Option<Box<str>>,
+    /// What else is to be known of it.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
 }
 
 impl File {
@@ -55,6 +57,7 @@ impl File {
             modification_time: self.modified_ms,
             data_change: false,
             stats: self.stats.as_deref().map(str::to_owned),
+            tags: self.tags.clone(),
         }
     }
 }
@@ -124,6 +127,7 @@ impl Snapshot {
                 size: u64::try_from(add.size).map_err(|_| "a negative file size")?,
                 modified_ms: add.modification_time,
                 stats: add.stats.map(String::into_boxed_str),
+                tags: add.tags,
             };
             self.removed.remove(&add.path);
             files.insert(add.path, file);

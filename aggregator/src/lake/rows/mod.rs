@@ -27,7 +27,8 @@ use super::{
 };
 
 pub use input::{Input, Inputs, Rows};
-pub use merge::MergeFiles;
+pub use merge::{MergeFiles, Scan};
+pub use time::{date, millis};
 pub use write::{build, sort, write_files};
 
 /// What bounds one file.

@@ -52,7 +52,7 @@ fn arrow_type(kind: Kind) -> DataType {
 }
 
 /// Items of every list. `element` is the name that the Parquet format asks for.
-pub(super) fn list_item() -> Arc<Field> {
+pub(crate) fn list_item() -> Arc<Field> {
     Arc::new(Field::new("element", DataType::Utf8, false))
 }
 

@@ -36,7 +36,11 @@ fn seqs(bench: &mut Bench<'_>, epoch: Epoch, start: &Start) {
 }
 
 fn whole(bench: &mut Bench<'_>, epoch: Epoch, (seq, batch): (u64, &Batch)) {
-    for (table, (found, told)) in DATA_TABLES.iter().zip(batch.found.iter().zip(batch.told)) {
+    let counts = batch.found.iter().zip(batch.told).zip(batch.expired);
+    for (table, ((found, told), is_expired)) in DATA_TABLES.iter().zip(counts) {
+        if is_expired {
+            continue;
+        }
         let wrong = match found.cmp(&told) {
             std::cmp::Ordering::Equal => continue,
             std::cmp::Ordering::Less => Wrong::RowsMissing,

@@ -38,6 +38,8 @@ pub struct Live {
     pub version: u64,
     /// All that is in it.
     pub files: Vec<LiveFile>,
+    /// From when on it has its rows, if older ones were taken out for their age.
+    pub kept_from: Option<Timestamp>,
 }
 
 /// Tells what is in the tables.
@@ -92,6 +94,11 @@ impl Reading<'_> {
         let mut report = Report::default();
         for number in 0..of {
             let mut case = Case::new(Share { number, of });
+            for (index, live) in tables.iter().enumerate() {
+                if let Some(from) = live.kept_from {
+                    case.kept_from(index, from);
+                }
+            }
             self.read(&mut case, (Table::Reconcile, &ledger), (number, of))
                 .await?;
             for (table, live) in DATA_TABLES.into_iter().zip(&tables) {

@@ -118,6 +118,7 @@ impl Snapshots for Tables {
         self.asked.lock().unwrap().push(table);
         let files = self.live.lock().unwrap().get(&table).cloned();
         Ok(Live {
+            kept_from: None,
             version: 7,
             files: files.unwrap_or_default(),
         })

@@ -152,6 +152,7 @@ fn schema() -> SchemaRef {
                 nullable("modificationTime", Int64),
                 nullable("dataChange", Boolean),
                 nullable("stats", Utf8),
+                nullable("tags", map()),
             ]),
         ),
     ];

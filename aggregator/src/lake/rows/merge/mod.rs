@@ -3,6 +3,7 @@
 
 mod gather;
 mod runs;
+mod scan;
 mod units;
 
 use std::{collections::VecDeque, io, mem, ops::Range, sync::Arc};
@@ -34,6 +35,8 @@ use crate::lake::{
 };
 use gather::Gather;
 use units::Unit;
+
+pub use scan::Scan;
 
 /// Rows that are in memory at a time, roughly.
 const UNIT_ROWS: u64 = 786_432;
