@@ -19,6 +19,10 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Prove that the tables hold every batch once, or show where they do not
     Verify(crate::verify::Arguments),
+    /// Merge small files into large ones, make pod_usage_hourly, and clean the logs, once
+    Compact(crate::care::command::Compact),
+    /// Delete files that no table names any more
+    Vacuum(crate::care::command::Vacuum),
 }
 
 /// Options of `serve`, as they were written.

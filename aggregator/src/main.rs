@@ -8,6 +8,7 @@ use std::{
 
 use aggregator::{
     behind,
+    care::command::{self, CareError},
     cli::{Arguments, Command, Serve},
     config::Config,
     ingest::{Stop, stop},
@@ -30,6 +31,14 @@ fn main() -> ExitCode {
         ),
         // 1 would say that the tables are wrong.
         Command::Verify(options) => (verify(options), verify::UNREADABLE.into()),
+        Command::Compact(options) => (
+            care(command::compact(options, environment())),
+            ExitCode::FAILURE,
+        ),
+        Command::Vacuum(options) => (
+            care(command::vacuum(options, environment())),
+            ExitCode::FAILURE,
+        ),
     };
     done.unwrap_or_else(|error| {
         last_word(&error);
@@ -96,6 +105,16 @@ fn on_signals() -> Result<Stop> {
         std::process::exit(1);
     });
     Ok(stopped)
+}
+
+fn care(work: impl Future<Output = Result<(), CareError>>) -> Result<ExitCode> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(work)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn verify(options: &verify::Arguments) -> Result<ExitCode> {

@@ -6,16 +6,22 @@
 //! it may be dropped at any time.
 
 mod choose;
+pub mod command;
 mod compact;
 mod expire;
 pub mod hourly;
+pub mod keeper;
 mod kept;
+pub mod turn;
 mod upkeep;
 mod vacuum;
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicI64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64},
+    },
     time::Duration,
 };
 
@@ -136,6 +142,8 @@ pub struct Tally {
     pub rounds: Counter,
     /// Rounds that did not.
     pub failures: Counter,
+    /// It was this one's turn when it was last asked.
+    pub is_at_it: AtomicBool,
 }
 
 /// See the module.
@@ -174,10 +182,11 @@ impl Care {
     }
 
     /// Everything that should be done often, for all tables: old days, small files, checkpoints, logs.
-    pub async fn round(&self) -> Result<(), LakeError> {
+    pub async fn round(&self) -> Result<Compacted, LakeError> {
+        let mut compacted = Compacted::default();
         for table in &self.tables {
             self.expire(table).await?;
-            self.compact_table(table).await?;
+            compacted.add(&self.compact_table(table).await?);
             self.keep_short(table).await?;
         }
         self.hourly().await?;
@@ -185,16 +194,7 @@ impl Care {
             self.keep_short(hourly).await?;
         }
         self.tally.rounds.add(1);
-        Ok(())
-    }
-
-    /// Merges the small files of all tables.
-    pub async fn compact(&self) -> Result<Compacted, LakeError> {
-        let mut all = Compacted::default();
-        for table in &self.tables {
-            all.add(&self.compact_table(table).await?);
-        }
-        Ok(all)
+        Ok(compacted)
     }
 
     /// Deletes what no table names, of all tables. With `is_dry` it only says what it would delete.

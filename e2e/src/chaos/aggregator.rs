@@ -121,7 +121,7 @@ impl Place {
             let is_vacuum = self.world.draw(|random| random.chance(3_000));
             let done = match is_vacuum {
                 true => care.vacuum(false).await.map(drop),
-                false => care.round().await,
+                false => care.round().await.map(drop),
             };
             match done {
                 Ok(()) => self.note(format_args!("took care: {:?}", care.tally())),
