@@ -227,3 +227,145 @@ impl<'a> One<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000;
+    /// 2026-01-01.
+    const DAY: i64 = 1_767_225_600_000_000;
+
+    fn at(us: i64) -> String {
+        Timestamp { unix_us: us }.to_string()
+    }
+
+    /// Files of one partition: begin and end of their windows' ends, bytes, rows.
+    fn snapshot(files: &[(i64, i64, u64, u64)]) -> Snapshot {
+        let file = |(number, (first, last, size, rows)): (usize, &(i64, i64, u64, u64))| {
+            let stats = serde_json::json!({
+                "numRecords": rows,
+                "minValues": { "window_end": at(*first) },
+                "maxValues": { "window_end": at(*last) },
+            });
+            let partition = [("cluster", "c"), ("date", "2026-01-01")];
+            let partition =
+                partition.map(|(name, value)| (name.to_owned(), Some(value.to_owned())));
+            let file = File {
+                partition: partition.into(),
+                size: *size,
+                modified_ms: 0,
+                stats: Some(stats.to_string().into()),
+                tags: None,
+            };
+            (format!("f{number:02}"), file)
+        };
+        Snapshot {
+            files: Some(files.iter().enumerate().map(file).collect()),
+            ..Snapshot::default()
+        }
+    }
+
+    fn chosen(files: &[(i64, i64, u64, u64)], rules: &Rules, now: i64) -> Vec<Vec<String>> {
+        let groups = groups(&snapshot(files), rules, Timestamp { unix_us: now });
+        groups.into_iter().map(|group| group.paths).collect()
+    }
+
+    fn names(numbers: &[usize]) -> Vec<String> {
+        numbers
+            .iter()
+            .map(|number| format!("f{number:02}"))
+            .collect()
+    }
+
+    #[test]
+    fn hours_are_merged_when_they_are_over() {
+        let rules = Rules::default();
+        let files = [
+            (DAY + HOUR / 2, DAY + HOUR, 10, 5),
+            (DAY + HOUR / 3, DAY + HOUR / 2, 10, 5),
+            (DAY + HOUR, DAY + HOUR + 1, 10, 5),
+            (DAY + HOUR + 1, DAY + 2 * HOUR, 10, 5),
+        ];
+        let settle = 15 * 60_000_000;
+        assert!(chosen(&files, &rules, DAY + HOUR + settle - 1).is_empty());
+        let first = vec![names(&[1, 0])];
+        assert_eq!(chosen(&files, &rules, DAY + HOUR + settle), first);
+        let both = vec![names(&[1, 0]), names(&[2, 3])];
+        assert_eq!(chosen(&files, &rules, DAY + 2 * HOUR + settle), both);
+    }
+
+    #[test]
+    fn a_day_is_merged_as_a_whole_when_it_is_over() {
+        let rules = Rules::default();
+        let hours: Vec<_> = (0..24)
+            .map(|hour| {
+                (
+                    DAY + hour * HOUR + 1,
+                    DAY + (hour + 1) * HOUR,
+                    30 << 20,
+                    600_000,
+                )
+            })
+            .collect();
+        let now = DAY + 24 * HOUR + 16 * 60_000_000;
+        let found = chosen(&hours, &rules, now);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found.concat().len(), 24);
+        assert!(
+            chosen(&hours, &rules, DAY + 24 * HOUR).is_empty(),
+            "each hour is one file"
+        );
+    }
+
+    /// Or a row that comes late each hour would have its day written again each hour.
+    #[test]
+    fn little_is_not_worth_a_large_file() {
+        let rules = Rules::default();
+        let now = DAY + 48 * HOUR;
+        let one = (DAY + 1, DAY + HOUR, 100 << 20, 1_000_000);
+        let late = (DAY + 1, DAY + HOUR, 1 << 20, 10_000);
+        assert!(chosen(&[one, late], &rules, now).is_empty());
+        let many = [one].into_iter().chain(std::iter::repeat_n(late, 25));
+        assert_eq!(chosen(&many.collect::<Vec<_>>(), &rules, now).len(), 1);
+        let large = (DAY + 1, DAY + HOUR, 128 << 20, 1_000_000);
+        assert!(
+            chosen(&[large, large], &rules, now).is_empty(),
+            "they are large enough"
+        );
+    }
+
+    #[test]
+    fn no_more_is_merged_at_a_time_than_the_rules_allow() {
+        let most = Size {
+            files: 3,
+            bytes: 1_000,
+            rows: 100,
+        };
+        let rules = Rules {
+            most,
+            ..Rules::default()
+        };
+        let now = DAY + 48 * HOUR;
+        let of = |size, rows| vec![(DAY + 1, DAY + HOUR, size, rows); 8];
+        let lens = |files: Vec<_>| -> Vec<usize> {
+            chosen(&files, &rules, now).iter().map(Vec::len).collect()
+        };
+        assert_eq!(lens(of(1, 1)), [3, 3, 2]);
+        assert_eq!(lens(of(400, 1)), [2, 2, 2, 2]);
+        assert_eq!(lens(of(1, 50)), [2, 2, 2, 2]);
+        assert!(lens(of(1, 60)).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_tells_no_times_is_left_alone() {
+        let mut snapshot = snapshot(&[(DAY, DAY, 1, 1); 3]);
+        let files = snapshot.files.as_mut().unwrap();
+        files.get_mut("f00").unwrap().stats = None;
+        files.get_mut("f01").unwrap().stats = Some("{\"numRecords\": 3}".into());
+        let now = Timestamp {
+            unix_us: DAY + 48 * HOUR,
+        };
+        assert_eq!(groups(&snapshot, &Rules::default(), now), []);
+    }
+}

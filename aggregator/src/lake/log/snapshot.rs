@@ -63,7 +63,7 @@ impl File {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The last entry in it.
     pub version: u64,

@@ -1,6 +1,7 @@
 //! Reading logs that others wrote.
 
 mod made;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ fn add(path: &str) -> Add {
         modification_time: 6,
         data_change: true,
         stats: Some(r#"{"numRecords":3}"#.to_owned()),
+        tags: None,
     }
 }
 
