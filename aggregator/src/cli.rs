@@ -19,6 +19,8 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Prove that the tables hold every batch once, or show where they do not
     Verify(crate::verify::Arguments),
+    /// Write tables of a cluster that is not there, for demonstrations and measurements
+    Generate(crate::generate::Arguments),
 }
 
 /// Options of `serve`, as they were written.

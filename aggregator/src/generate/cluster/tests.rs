@@ -1,0 +1,1 @@
+//! A cluster that is made up holds what a real one does.
