@@ -70,7 +70,7 @@ pub struct Arguments {
     /// web identities and instance profiles.
     #[arg(long, value_name = "URL")]
     pub out: String,
-    /// Pods that run all the time, 50 on each node; jobs come on top
+    /// Pods by day, 50 on each node: some are scaled down at night, and jobs come on top
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=500_000))]
     pub pods: u32,
     /// How long the cluster runs

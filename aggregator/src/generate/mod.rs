@@ -4,6 +4,8 @@
 mod agent;
 mod cluster;
 mod command;
+#[cfg(test)]
+mod tests;
 
 pub use agent::FakeAgent;
 pub use cluster::{Cluster, Shape};

@@ -47,8 +47,8 @@ pub(super) fn fill(
     let most = cores(usage.limits_cpu_millicores).map_or(cpus, |limit| limit.min(cpus));
     let (level, burst) = (wanted.level.min(most), wanted.burst.min(most));
     let mean = level * (1.0 - wanted.part) + burst * wanted.part;
-    // To the microsecond, as an agent tells it.
-    let us = (mean * alive * 1e6).round();
+    // To the microsecond, as an agent tells it; never more than was allowed.
+    let us = (mean * alive * 1e6).floor();
     usage.cpu_seconds = Some(us / 1e6);
     usage.cpu_usage_cores = Some(us / 1e6 / length);
     let busiest = (level * rng.random_range(1.3..3.0)).min(most);

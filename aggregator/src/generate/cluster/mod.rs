@@ -32,7 +32,7 @@ pub struct Shape {
     pub seed: u64,
     /// Its name.
     pub cluster: String,
-    /// Pods that run all the time; jobs come on top.
+    /// Pods by day: some are scaled down at night, and jobs come on top.
     pub pods: usize,
     /// Start of the first window.
     pub start: Timestamp,

@@ -92,7 +92,7 @@ const HOST: [(&str, f64, f64); 2] = [("kubelet", 0.06, 110.0), ("containerd", 0.
 /// So many of a hundred pods are of a StatefulSet.
 const STORE_PODS: usize = 8;
 /// One workload that runs jobs for so many pods.
-const PODS_OF_A_CRON_JOB: usize = 60;
+const PODS_OF_A_CRON_JOB: usize = 40;
 
 /// All workloads; the replicas of Deployments and StatefulSets are as many as pods are wanted beside
 /// those that every node has.
@@ -353,14 +353,12 @@ impl Plan<'_> {
         workload.work.leak_bytes = (room / self.rng.random_range(1.5..7.0)) as i64;
     }
 
-    /// Of which the first is old, and each further one a rollout within the day.
-    fn templates(&mut self, workload: &mut Workload, rollouts: usize) {
-        let mut times: Vec<i64> = (0..rollouts)
-            .map(|_| {
-                self.rng
-                    .random_range(0..self.shape.length_us.clamp(1, DAY_US))
-            })
-            .map(|after_us| self.shape.start.unix_us + after_us)
+    /// Of which the first is old, and each further one a rollout: so many on each day.
+    fn templates(&mut self, workload: &mut Workload, rollouts: i64) {
+        let start_us = self.shape.start.unix_us;
+        let days = (self.shape.length_us + DAY_US - 1) / DAY_US;
+        let mut times: Vec<i64> = (0..rollouts * days)
+            .map(|number| start_us + number % days * DAY_US + self.rng.random_range(0..DAY_US))
             .collect();
         times.push(i64::MIN);
         times.sort_unstable();
