@@ -13,7 +13,7 @@ use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
     errors::{ParquetError, Result as Encoded},
     file::{
-        metadata::{ParquetMetaData, SortingColumn},
+        metadata::{KeyValue, ParquetMetaData, SortingColumn},
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
         writer::{SerializedFileWriter, SerializedRowGroupWriter},
     },
@@ -34,6 +34,9 @@ use crate::lake::schema;
 
 /// Level 3 makes files 6 % smaller in a quarter more time.
 const ZSTD_LEVEL: i32 = 1;
+/// Files of fewer rows don't say what their columns mean: that would be much of them, and they are soon merged
+/// into larger ones.
+const EXPLAINED_ROWS: usize = 10_000;
 /// Which wrote it, for readers that know of faults of certain versions.
 const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 
@@ -54,7 +57,7 @@ fn write_to(out: &mut Vec<u8>, mut inputs: Inputs) -> Result<ParquetMetaData, Wr
         table: table.name(),
         source,
     };
-    let mut file = File::new(out, table, columns).map_err(failed)?;
+    let mut file = File::new(out, table, inputs.rows).map_err(failed)?;
     let writers = file.writers().map_err(failed)?;
     let mut group = file.writer.next_row_group().map_err(failed)?;
     let stored = columns.iter().zip(&mut inputs.columns);
@@ -90,10 +93,11 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn new(out: &'a mut Vec<u8>, table: Table, columns: &[Column]) -> Encoded<Self> {
+    fn new(out: &'a mut Vec<u8>, table: Table, rows: usize) -> Encoded<Self> {
+        let columns = table.columns();
         let schema = schema::arrow(columns);
         let parquet = ArrowSchemaConverter::new().convert(&schema)?;
-        let properties = properties(table, columns)?;
+        let properties = properties(table, rows)?;
         let writer = SerializedFileWriter::new(out, parquet.root_schema_ptr(), properties)?;
         Ok(Self {
             schema,
@@ -135,7 +139,8 @@ impl OfFile<'_> {
     }
 }
 
-fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> {
+fn properties(table: Table, rows: usize) -> Encoded<WriterPropertiesPtr> {
+    let columns = table.columns();
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_created_by(CREATED_BY.to_owned())
@@ -143,6 +148,7 @@ fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> 
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Page)
+        .set_key_value_metadata((rows >= EXPLAINED_ROWS).then(|| explained(columns)))
         .set_sorting_columns(sorting(table, columns));
     for column in columns {
         if let Some(encoding) = encoding(column.kind) {
@@ -151,6 +157,12 @@ fn properties(table: Table, columns: &[Column]) -> Encoded<WriterPropertiesPtr> 
         }
     }
     Ok(Arc::new(properties.build()))
+}
+
+/// What each column means.
+fn explained(columns: &[Column]) -> Vec<KeyValue> {
+    let (key, value) = (schema::FILE_KEY, schema::file_metadata(columns));
+    vec![KeyValue::new(key.to_owned(), value)]
 }
 
 /// Where a column's values are in the schema of the file.
