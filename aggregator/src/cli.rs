@@ -23,6 +23,8 @@ pub enum Command {
     Compact(crate::care::command::Compact),
     /// Delete files that no table names any more
     Vacuum(crate::care::command::Vacuum),
+    /// Write tables of a cluster that is not there, for demonstrations and measurements
+    Generate(crate::generate::Arguments),
 }
 
 /// Options of `serve`, as they were written.

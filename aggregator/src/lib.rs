@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod enrich;
 mod files;
+pub mod generate;
 pub mod held;
 pub mod ingest;
 pub mod intake;

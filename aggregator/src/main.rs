@@ -11,6 +11,7 @@ use aggregator::{
     care::command::{self, CareError},
     cli::{Arguments, Command, Serve},
     config::Config,
+    generate,
     ingest::{Stop, stop},
     logger, memory, serve, verify,
 };
@@ -22,8 +23,11 @@ use tokio::{
 };
 
 fn main() -> ExitCode {
-    memory::give_back();
     let arguments = Arguments::parse();
+    // Whoever makes rows on all CPUs has no use for one heap that they would wait for.
+    if !matches!(arguments.command, Command::Generate(_)) {
+        memory::give_back();
+    }
     let (done, failure) = match &arguments.command {
         Command::Serve(options) => (
             serve(options).map(|()| ExitCode::SUCCESS),
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
             care(command::vacuum(options, environment())),
             ExitCode::FAILURE,
         ),
+        Command::Generate(options) => (make(options), ExitCode::FAILURE),
     };
     done.unwrap_or_else(|error| {
         last_word(&error);
@@ -123,4 +128,9 @@ fn verify(options: &verify::Arguments) -> Result<ExitCode> {
         .build()
         .context("starting the runtime")?;
     Ok(runtime.block_on(verify::run(options, environment())).into())
+}
+
+fn make(options: &generate::Arguments) -> Result<ExitCode> {
+    generate::run(options, environment()).context("generating tables")?;
+    Ok(ExitCode::SUCCESS)
 }

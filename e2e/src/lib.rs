@@ -1,7 +1,6 @@
 //! What whole-system tests and benchmarks share: cgroups and processes that clean up after
 //! themselves, and workloads whose true consumption is known.
 
-pub mod batches;
 pub mod cgroup;
 pub mod chaos;
 pub mod disk;

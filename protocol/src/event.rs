@@ -34,31 +34,31 @@ record! {
     pub struct Event in Events {
         /// When.
         pub timestamp: Timestamp,
-        /// What.
+        /// What: `oom_kill`, `restart`, or `gap` (counters of a span of time are not in the tables).
         pub kind: EventKind,
         /// In which workload; absent for the node as a whole.
         pub pod_id: Option<String>,
         /// In words.
         pub message: String,
-        /// One number for all processes that one incident took.
+        /// One number for all processes that one want of memory took; null for other kinds.
         pub incident: Option<u64>,
-        /// How it ended: `killed`, `marked`, `not_exited`.
+        /// Of an `oom_kill`: `killed`, `marked` (it ended by itself) or `not_exited`.
         pub outcome: Option<String>,
-        /// Process.
+        /// Of an `oom_kill`: the process.
         pub pid: Option<i64>,
         /// Its name.
         pub comm: Option<String>,
-        /// Its peak resident memory.
+        /// Of an `oom_kill`: the highest resident memory of that process.
         pub peak_rss_bytes: Option<i64>,
         /// Process whose allocation led to it.
         pub allocator_pid: Option<i64>,
         /// Id of the cgroup.
         pub cgroup_id: Option<i64>,
-        /// Container that it happened in, where known.
+        /// Container that it happened in, where it is known.
         pub container: Option<String>,
-        /// Why a container ended, as the kubelet says.
+        /// Of a `restart`: why the container had ended, as the kubelet says, such as `OOMKilled`.
         pub reason: Option<String>,
-        /// Exit code of an ended container.
+        /// Of a `restart`: exit code of the container that had ended.
         pub exit_code: Option<i64>,
         /// Namespace of the pod.
         pub namespace: Option<String>,

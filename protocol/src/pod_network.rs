@@ -58,23 +58,25 @@ record! {
         pub timestamp: Timestamp,
         /// As in `pod_usage`.
         pub pod_id: String,
-        /// Where the other end is.
+        /// Where the other end is: `loopback`, `node` (this node), `same_zone`, `cross_zone`, `private` (a
+        /// private address of no known zone), `internet`, or `unknown`.
         pub class: NetworkClass,
         /// Start of the window.
         pub window_start: Timestamp,
         /// End of the window.
         pub window_end: Timestamp,
-        /// Bytes sent.
+        /// Bytes sent in the window, as IP packets. The classes of a pod and window sum to
+        /// `net_tx_bytes_delta` of `pod_usage`.
         pub tx_bytes_delta: i64,
-        /// Packets sent.
+        /// Packets sent in the window.
         pub tx_packets_delta: i64,
-        /// Bytes received.
+        /// Bytes received in the window, as IP packets.
         pub rx_bytes_delta: i64,
-        /// Packets received.
+        /// Packets received in the window.
         pub rx_packets_delta: i64,
         /// Id of the cgroup.
         pub cgroup_id: Option<i64>,
-        /// Namespace of the pod.
+        /// Namespace of the pod; null for what is no pod.
         pub namespace: Option<String>,
         /// Name of the pod.
         pub pod_name: Option<String>,

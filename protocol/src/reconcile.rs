@@ -42,19 +42,19 @@ record! {
         /// Rows of `node_usage` in this window.
         #[column(not_in_gap)]
         pub rows_node_usage: i64,
-        /// CPU time, in nanoseconds.
+        /// CPU time in the window, in nanoseconds.
         #[column(not_in_gap)]
         pub cpu_ns: Balance,
-        /// Bytes sent.
+        /// Bytes sent in the window.
         #[column(not_in_gap)]
         pub net_tx_bytes: Balance,
-        /// Packets sent.
+        /// Packets sent in the window.
         #[column(not_in_gap)]
         pub net_tx_packets: Balance,
-        /// Bytes received.
+        /// Bytes received in the window.
         #[column(not_in_gap)]
         pub net_rx_bytes: Balance,
-        /// Packets received.
+        /// Packets received in the window.
         #[column(not_in_gap)]
         pub net_rx_packets: Balance,
         /// What the kernel side lost in this window, as name=count.

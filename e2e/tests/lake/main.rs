@@ -7,4 +7,5 @@ mod lost_marks;
 mod place;
 mod read_back;
 mod readers;
+mod sql_pack;
 mod world;

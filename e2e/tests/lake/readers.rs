@@ -1,6 +1,6 @@
 //! What delta-rs from Python and DuckDB find in the tables, beside what `verify` says.
 
-use std::process::Command;
+use std::{ffi::OsString, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::harness::say;
@@ -13,14 +13,22 @@ use crate::world::{assert_proved, fill};
 /// Names the interpreter; `cargo xtask test` sets it.
 const INTERPRETER: &str = "PODLEDGER_READERS";
 
-/// What each of the readers found. None if they are not there.
-fn ask(place: &Place) -> Result<Option<Vec<Value>>> {
-    let Some(python) = std::env::var_os(INTERPRETER) else {
+/// The interpreter that the readers are installed in. None if it is not there and need not be.
+pub(crate) fn interpreter() -> Result<Option<OsString>> {
+    let python = std::env::var_os(INTERPRETER);
+    if python.is_none() {
         let is_needed = std::env::var("PODLEDGER_REQUIRE_ALL").is_ok_and(|value| value == "1");
         ensure!(!is_needed, "{INTERPRETER} is not set");
         say(&format!(
             "skipped: {INTERPRETER} is not set: use `cargo xtask test`"
         ));
+    }
+    Ok(python)
+}
+
+/// What each of the readers found. None if they are not there.
+fn ask(place: &Place) -> Result<Option<Vec<Value>>> {
+    let Some(python) = interpreter()? else {
         return Ok(None);
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/readers/read_tables.py");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aggregator::generate::FakeAgent;
 use aggregator::held::{Held, Sender};
 use aggregator::intake::Sealed;
 use aggregator::lake::Lake;
@@ -12,7 +13,6 @@ use aggregator::lake::store::{Rates, Retry};
 use aggregator::verify::{Reading, Report, Rules, Tables};
 use anyhow::{Result, ensure};
 use bytes::Bytes;
-use e2e::batches::FakeAgent;
 use object_store::path::Path;
 use protocol::{Body, Counts, Gap, GapReason, Header, Limits, Previous, Table, Timestamp};
 

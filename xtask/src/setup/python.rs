@@ -46,9 +46,10 @@ pub(crate) const PLAIN_AGGREGATOR: Environment = Environment {
     import: "pyarrow.parquet, jsonschema",
 };
 
-/// delta-rs with DataFusion, and DuckDB with its extensions as packages, so that it downloads none.
+/// delta-rs with DataFusion, DuckDB with its extensions as packages, so that it downloads none, and a parser of the
+/// dialects of other engines.
 pub(crate) const READERS: Environment = Environment {
-    folder: "python-deltalake-1.6.6-duckdb-1.5.5",
+    folder: "python-deltalake-1.6.6-duckdb-1.5.5-sqlglot-30.30.0",
     packages: &[
         "deltalake==1.6.6",
         "arro3-core==0.9.1",
@@ -57,10 +58,12 @@ pub(crate) const READERS: Environment = Environment {
         "duckdb-extension-delta==1.5.5",
         "duckdb-extension-httpfs==1.5.5",
         "duckdb-extensions==1.5.5",
+        "pytz==2026.6",
+        "sqlglot==30.30.0",
         "typing_extensions==4.16.0",
         "wrapt==2.5.2",
     ],
-    import: "deltalake, duckdb_extension_delta, duckdb_extension_httpfs, duckdb_extensions",
+    import: "deltalake, duckdb_extension_delta, duckdb_extension_httpfs, duckdb_extensions, pytz, sqlglot",
 };
 
 impl Environment {

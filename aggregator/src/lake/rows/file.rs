@@ -12,7 +12,7 @@ use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
     errors::{ParquetError, Result as Encoded},
     file::{
-        metadata::SortingColumn,
+        metadata::{KeyValue, SortingColumn},
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
         writer::{SerializedFileWriter, SerializedRowGroupWriter},
     },
@@ -32,6 +32,9 @@ use super::{
 };
 use crate::lake::schema;
 
+/// Files of fewer rows don't say what their columns mean: that would be much of them, and they are soon merged
+/// into larger ones.
+pub const EXPLAINED_ROWS: usize = 10_000;
 /// Which wrote it, for readers that know of faults of certain versions.
 const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 
@@ -39,9 +42,11 @@ const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     /// Level of the compression.
-    zstd: i32,
+    pub zstd: i32,
     /// Bytes of numbers with a point are put apart by their place: their high bytes are alike.
-    splits_doubles: bool,
+    pub splits_doubles: bool,
+    /// The file says what its columns mean.
+    pub explains: bool,
 }
 
 impl Style {
@@ -50,11 +55,13 @@ impl Style {
     pub const FAST: Self = Self {
         zstd: 1,
         splits_doubles: false,
+        explains: false,
     };
     /// For rows that stay.
     pub const SMALL: Self = Self {
         zstd: 3,
         splits_doubles: true,
+        explains: true,
     };
 }
 
@@ -206,6 +213,7 @@ fn properties(table: Table, columns: &[Column], style: &Style) -> Encoded<Writer
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Page)
+        .set_key_value_metadata(style.explains.then(|| explained(columns)))
         .set_sorting_columns(sorting(table, columns));
     for column in columns {
         if let Some(encoding) = encoding(column.kind, style) {
@@ -214,6 +222,12 @@ fn properties(table: Table, columns: &[Column], style: &Style) -> Encoded<Writer
         }
     }
     Ok(Arc::new(properties.build()))
+}
+
+/// What each column means.
+fn explained(columns: &[Column]) -> Vec<KeyValue> {
+    let (key, value) = (schema::FILE_KEY, schema::file_metadata(columns));
+    vec![KeyValue::new(key.to_owned(), value)]
 }
 
 /// Where a column's values are in the schema of the file.

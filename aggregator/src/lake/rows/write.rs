@@ -7,7 +7,7 @@ use protocol::{Table, decode};
 
 use super::{
     WriteError, WriteSettings,
-    file::{File, Style},
+    file::{EXPLAINED_ROWS, File, Style},
     input::{Input, Inputs},
     order, time,
 };
@@ -149,7 +149,11 @@ impl<'a> Folder<'a> {
 
 /// One file of all of these rows, and its statistics.
 pub fn build(inputs: Inputs) -> Result<(Bytes, String), WriteError> {
-    let mut file = File::new(Vec::new(), inputs.table, &Style::FAST)?;
+    let style = Style {
+        explains: inputs.rows >= EXPLAINED_ROWS,
+        ..Style::FAST
+    };
+    let mut file = File::new(Vec::new(), inputs.table, &style)?;
     let order = order::order(&inputs);
     file.group(inputs, &order)?;
     let (bytes, stats) = file.close()?;

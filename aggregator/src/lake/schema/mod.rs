@@ -10,10 +10,14 @@ use serde_json::{Value, json};
 use super::log::PARTITION_COLUMNS;
 
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod tests;
 
 /// Key of a column's sentence: Spark, Trino and Athena show what stands under it.
 const COMMENT: &str = "comment";
+/// Key of a file's own schema with those sentences. Spark heeds it, and for others it is JSON that says what the columns mean.
+pub const FILE_KEY: &str = "org.apache.spark.sql.parquet.row.metadata";
 
 /// Columns of a file, in order.
 pub fn arrow(columns: &[Column]) -> SchemaRef {
@@ -28,15 +32,26 @@ pub fn arrow(columns: &[Column]) -> SchemaRef {
 /// `metaData.schemaString` of the table's log. The partition columns come last: they are the folders'
 /// and in no file.
 pub fn delta(columns: &[Column]) -> String {
-    let of_file = columns.iter().map(|column| {
+    let of_folder = PARTITION_COLUMNS.into_iter().zip(["string", "date"]);
+    let of_folder = of_folder.map(|(name, kind)| delta_field(name, &json!(kind), true, &json!({})));
+    structure(of_file(columns).chain(of_folder))
+}
+
+/// The same of a file alone, as Spark writes and reads it below [`FILE_KEY`].
+pub fn file_metadata(columns: &[Column]) -> String {
+    structure(of_file(columns))
+}
+
+fn of_file(columns: &[Column]) -> impl Iterator<Item = Value> {
+    columns.iter().map(|column| {
         let comment = json!({ COMMENT: column.doc });
         let kind = delta_type(column.kind);
         delta_field(column.name, &kind, column.is_nullable, &comment)
-    });
-    let of_folder = PARTITION_COLUMNS.into_iter().zip(["string", "date"]);
-    let of_folder = of_folder.map(|(name, kind)| delta_field(name, &json!(kind), true, &json!({})));
-    let fields: Vec<Value> = of_file.chain(of_folder).collect();
-    json!({ "type": "struct", "fields": fields }).to_string()
+    })
+}
+
+fn structure(fields: impl Iterator<Item = Value>) -> String {
+    json!({ "type": "struct", "fields": fields.collect::<Vec<_>>() }).to_string()
 }
 
 fn arrow_type(kind: Kind) -> DataType {

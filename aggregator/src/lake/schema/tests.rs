@@ -4,7 +4,10 @@
 use protocol::Table;
 use serde_json::Value;
 
-use super::{arrow, delta};
+use super::{
+    arrow, delta,
+    document::{Chapter, page},
+};
 
 /// One column a line, so that a change is seen for what it is. Sentences may change.
 fn lines(schema: &str) -> String {
@@ -69,4 +72,54 @@ fn every_column_of_a_file_says_what_it_means() {
                 .collect::<Vec<_>>()
         );
     }
+}
+
+/// Every table of the page, with what a row of it is.
+fn chapters() -> Vec<Chapter<'static>> {
+    let intro = |table| match table {
+        Table::PodUsage => {
+            "One row for each workload and window: pods, and services of the node beside them. A pod that is gone gets a last row, so \
+             that one that lived for a second is complete."
+        }
+        Table::PodNetwork => {
+            "One row for each workload, window and class of the other end, where anything moved. The sum over the classes is what \
+             `pod_usage` says of that workload and window."
+        }
+        Table::NodeUsage => "One row for each node and window, from the node's own files.",
+        Table::Events => {
+            "One row for each thing that happened: kills for want of memory, restarts, and gaps in what was counted."
+        }
+        Table::Reconcile => {
+            "One row for each batch, which is one window of one node: the node's totals beside the sums of its rows, and the ledger of what \
+             is in the tables. `total = rows + unattributed + (in_flight - in_flight of the window before)`. A batch that was \
+             given up has a row too, with `batch_kind` `gap` and no figures."
+        }
+    };
+    let chapter = |table: Table| Chapter {
+        table: table.name(),
+        intro: intro(table),
+        columns: table.columns(),
+    };
+    Table::ALL.into_iter().map(chapter).collect()
+}
+
+#[test]
+fn the_page_of_the_tables_is_what_the_schema_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tables.md");
+    let made = page(&chapters());
+    if std::env::var_os("PODLEDGER_WRITE_DOCS").is_some() {
+        std::fs::write(path, &made).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(
+        written == made,
+        "docs/tables.md differs: run the test with PODLEDGER_WRITE_DOCS=1"
+    );
+    // A bar would end the cell.
+    assert!(
+        Table::ALL
+            .iter()
+            .flat_map(|table| table.columns())
+            .all(|column| !column.doc.contains('|'))
+    );
 }

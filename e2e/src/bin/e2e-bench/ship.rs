@@ -15,12 +15,10 @@ use agent::{
     ship::{Settings, Shipper},
     spool::{self, Entry, Spool},
 };
+use aggregator::generate::FakeAgent;
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use e2e::{
-    batches::FakeAgent,
-    stack::{Daemon, Place, free_port},
-};
+use e2e::stack::{Daemon, Place, free_port};
 use protocol::{Counts, Timestamp, encode_rows};
 use serde::Serialize;
 use tokio::sync::Notify;

@@ -19,6 +19,7 @@ use super::{
     super::{Input, Inputs, Rows, build},
     random,
 };
+use crate::lake::schema::FILE_KEY;
 
 fn file(table: Table, seed: u64, strangeness: usize) -> (Bytes, String) {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -35,6 +36,36 @@ fn metadata(bytes: Bytes) -> ParquetMetaData {
     let options = ReadOptionsBuilder::new().with_page_index().build();
     let file = SerializedFileReader::new_with_options(bytes, options).unwrap();
     file.metadata().clone()
+}
+
+/// A small file is merged into a larger one soon, which tells it.
+#[test]
+fn larger_files_say_what_their_columns_mean() {
+    for (batches, is_told) in [(5, false), (40, true)] {
+        let mut rng = StdRng::seed_from_u64(9);
+        let mut inputs = Inputs::new(Table::Events, 0);
+        for _ in 0..batches {
+            let input = random::input(&mut rng, Table::Events, 300, 30);
+            inputs.push(input).unwrap();
+        }
+        let metadata = metadata(build(inputs).unwrap().0);
+        let of_file = metadata.file_metadata().key_value_metadata();
+        let explained = of_file
+            .into_iter()
+            .flatten()
+            .find(|pair| pair.key == FILE_KEY);
+        assert_eq!(explained.is_some(), is_told);
+        let Some(told) = explained.and_then(|pair| pair.value.as_deref()) else {
+            continue;
+        };
+        let told: serde_json::Value = serde_json::from_str(told).unwrap();
+        let fields = told["fields"].as_array().unwrap();
+        assert_eq!(fields.len(), Table::Events.columns().len());
+        for (field, column) in fields.iter().zip(Table::Events.columns()) {
+            assert_eq!(field["name"], column.name);
+            assert_eq!(field["metadata"]["comment"], column.doc);
+        }
+    }
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use aggregator::generate::FakeAgent;
 use anyhow::{Context as _, Result, ensure};
 use bytes::{Buf as _, Bytes};
-use e2e::batches::FakeAgent;
 use protocol::{Ack, Message, Timestamp, encode_message, encode_rows};
 use quinn::{
     ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt,

@@ -8,8 +8,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use aggregator::generate::FakeAgent;
 use anyhow::{Context as _, Result, ensure};
-use e2e::batches::FakeAgent;
 use protocol::{Kind, Row, Table, Timestamp};
 use serde_json::{Value, json};
 

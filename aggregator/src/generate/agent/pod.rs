@@ -6,7 +6,7 @@ use rand::{Rng as _, rngs::StdRng};
 use super::{names, traffic};
 
 /// Where its figures come from.
-const SOURCES: [&str; 10] = [
+pub(in crate::generate) const SOURCES: [&str; 10] = [
     "name=api",
     "instance=imds",
     "cpu=kernel",
@@ -20,7 +20,7 @@ const SOURCES: [&str; 10] = [
 ];
 /// Cores that half of the pods are busy with less than in a window.
 const BUSY: f64 = 0.005;
-const PAGE: i64 = 4096;
+pub(in crate::generate) const PAGE: i64 = 4096;
 
 /// A pod, and what it was in its last window.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ fn cpu(usage: &mut PodUsage, rng: &mut StdRng, busy: f64, seconds: f64) {
 }
 
 /// Whoever runs waits, too.
-fn pressure(usage: &mut PodUsage, rng: &mut StdRng) {
+pub(in crate::generate) fn pressure(usage: &mut PodUsage, rng: &mut StdRng) {
     let some = usage.cpu_seconds.unwrap_or(0.0) * rng.random_range(0.0..0.2);
     let full = some * rng.random_range(0.5..1.0);
     usage.psi_cpu_some_seconds = Some((some * 1e6).round() / 1e6);
@@ -161,6 +161,6 @@ fn pressure(usage: &mut PodUsage, rng: &mut StdRng) {
     usage.psi_io_full_seconds = Some(0.0);
 }
 
-fn thousandths(value: f64) -> f64 {
+pub(in crate::generate) fn thousandths(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }

@@ -69,13 +69,13 @@ pub(super) fn draw(rng: &mut StdRng) -> Names {
     }
 }
 
-fn suffix(rng: &mut StdRng) -> String {
+pub(in crate::generate) fn suffix(rng: &mut StdRng) -> String {
     let letter = |_| char::from(LETTERS[rng.random_range(0..LETTERS.len())]);
     (0..5).map(letter).collect()
 }
 
 /// A hash of 32 bits in decimal, each digit as one of ten of the letters.
-fn template_hash(rng: &mut StdRng) -> String {
+pub(in crate::generate) fn template_hash(rng: &mut StdRng) -> String {
     let letter = |digit: u8| char::from(LETTERS[usize::from(digit) % LETTERS.len()]);
     rng.random::<u32>()
         .to_string()
@@ -85,7 +85,7 @@ fn template_hash(rng: &mut StdRng) -> String {
 }
 
 /// A random UUID, version 4.
-pub(super) fn uid(rng: &mut StdRng) -> String {
+pub(in crate::generate) fn uid(rng: &mut StdRng) -> String {
     let bits = rng.random::<u128>();
     let part = |shift: u32, digits: u32| bits >> shift & ((1 << (4 * digits)) - 1);
     format!(

@@ -3,7 +3,7 @@
 use protocol::{Balance, NodeUsage, Reconcile, Row, Timestamp};
 use rand::{Rng as _, rngs::StdRng};
 
-const LOSSES: [&str; 9] = [
+pub(in crate::generate) const LOSSES: [&str; 9] = [
     "network_map_full",
     "cpu_map_full",
     "lifecycle_ring_full",
@@ -14,7 +14,7 @@ const LOSSES: [&str; 9] = [
     "listings_failed",
     "oom_marks_without_room",
 ];
-const SOURCES: [&str; 4] = ["network", "cpu", "oom", "lifecycle"];
+pub(in crate::generate) const SOURCES: [&str; 4] = ["network", "cpu", "oom", "lifecycle"];
 
 fn counter(rng: &mut StdRng) -> Option<i64> {
     Some(rng.random_range(1_000..1 << 30))
@@ -101,6 +101,12 @@ pub(super) fn reconcile(
         kubelet_seconds: Some(30.0 + f64::from(rng.random_range(0..1_000_000)) / 1e6),
         ..Reconcile::default()
     };
+    balance(&mut reconcile, rows);
+    reconcile
+}
+
+/// Counts rows and adds up what they tell.
+pub(in crate::generate) fn balance(reconcile: &mut Reconcile, rows: &[Row]) {
     let add = |balance: &mut Balance, figure: Option<i64>| {
         balance.rows += figure.unwrap_or(0);
         balance.total = balance.rows;
@@ -124,5 +130,4 @@ pub(super) fn reconcile(
             Row::Reconcile(_) => {}
         }
     }
-    reconcile
 }

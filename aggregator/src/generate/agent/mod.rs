@@ -2,9 +2,9 @@
 //! for the same numbers. Where real ones follow from each other these do, and where they don't these
 //! are drawn on their own: whoever packs them must find no order that isn't there in earnest.
 
-mod names;
-mod node;
-mod pod;
+pub(super) mod names;
+pub(super) mod node;
+pub(super) mod pod;
 mod traffic;
 
 use protocol::{Epoch, Header, Previous, Row, Timestamp};
