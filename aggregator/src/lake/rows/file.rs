@@ -27,6 +27,7 @@ use super::{
     dictionary::{Chunk, Leaves, PAGE_ROWS, dictionary},
     input::Inputs,
     order,
+    precision::SPLIT,
     stats::stats,
     texts::Pool,
 };
@@ -43,7 +44,7 @@ const CREATED_BY: &str = concat!("podledger ", env!("CARGO_PKG_VERSION"));
 pub struct Style {
     /// Level of the compression.
     pub zstd: i32,
-    /// Bytes of numbers with a point are put apart by their place: their high bytes are alike.
+    /// Bytes of some numbers with a point are put apart by their place.
     pub splits_doubles: bool,
     /// The file says what its columns mean.
     pub explains: bool,
@@ -216,7 +217,7 @@ fn properties(table: Table, columns: &[Column], style: &Style) -> Encoded<Writer
         .set_key_value_metadata(style.explains.then(|| explained(columns)))
         .set_sorting_columns(sorting(table, columns));
     for column in columns {
-        if let Some(encoding) = encoding(column.kind, style) {
+        if let Some(encoding) = encoding(column, style) {
             let path = ColumnPath::new(path(column));
             properties = properties.set_column_encoding(path, encoding);
         }
@@ -240,9 +241,11 @@ fn path(column: &Column) -> Vec<String> {
 }
 
 /// What a column is encoded as, if not as a dictionary.
-fn encoding(kind: Kind, style: &Style) -> Option<Encoding> {
-    match kind {
-        Kind::Double if style.splits_doubles => Some(Encoding::BYTE_STREAM_SPLIT),
+fn encoding(column: &Column, style: &Style) -> Option<Encoding> {
+    match column.kind {
+        Kind::Double if style.splits_doubles && SPLIT.contains(&column.name) => {
+            Some(Encoding::BYTE_STREAM_SPLIT)
+        }
         Kind::Long | Kind::Int | Kind::Time => Some(Encoding::DELTA_BINARY_PACKED),
         Kind::Text | Kind::TimeText | Kind::Texts => Some(Encoding::DELTA_BYTE_ARRAY),
         Kind::Double | Kind::Boolean => None,

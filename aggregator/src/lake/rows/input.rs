@@ -8,6 +8,7 @@ use protocol::{
 use super::{
     WriteError,
     header::{Told, told, told_of_gap},
+    precision,
     stored::Stored,
     texts::{ABSENT, Pool},
 };
@@ -108,6 +109,7 @@ impl Inputs {
             match sent.next_if(|sent| sent.id == column.id) {
                 Some(mut sent) => {
                     renumber(column, &mut sent, &mut self.pool, &mut self.known);
+                    round(column, &mut sent);
                     stored.push(sent.present.as_deref(), &sent.values);
                 }
                 None => match told_of_gap(column.name, &input) {
@@ -149,6 +151,15 @@ fn push_told(
         }
     }
     Ok(())
+}
+
+fn round(column: &Column, sent: &mut ColumnData) {
+    if let Values::Doubles(values) = &mut sent.values
+        && precision::is_rounded(column.name)
+    {
+        let rounded = |value: &mut f64| *value = precision::rounded(*value);
+        values.iter_mut().for_each(rounded);
+    }
 }
 
 /// Turns numbers in the batch's list of texts into numbers in the pool. `known` is what its other

@@ -9,6 +9,7 @@ mod header;
 mod input;
 mod merge;
 mod order;
+mod precision;
 mod ranks;
 mod stats;
 mod stored;

@@ -41,7 +41,7 @@ pub use scan::Scan;
 /// Rows that are in memory at a time, roughly.
 const UNIT_ROWS: u64 = 786_432;
 /// Rows of a row group: what one thread of a reader takes.
-const GROUP_ROWS: usize = 131_072;
+const GROUP_ROWS: usize = 262_144;
 /// Bytes of a file that is large enough.
 const FILE_BYTES: usize = 192 << 20;
 /// Bytes of one piece of a file.

@@ -15,7 +15,7 @@ use protocol::{
 use super::super::{
     header::{Told, told},
     input::{Input, Rows},
-    time,
+    precision, time,
 };
 
 /// A value of any column.
@@ -137,6 +137,10 @@ fn values_sent(column: &Column, data: &ColumnData) -> Vec<Value> {
             values.iter().map(time).map(Value::Text).collect()
         }
         Values::Longs(values) => values.iter().copied().map(Value::Long).collect(),
+        Values::Doubles(values) if precision::is_rounded(column.name) => {
+            let values = values.iter().copied().map(precision::rounded);
+            values.map(Value::Double).collect()
+        }
         Values::Doubles(values) => values.iter().copied().map(Value::Double).collect(),
         Values::Booleans(values) => values.iter().copied().map(Value::Boolean).collect(),
         Values::Texts(numbers, texts) => {
