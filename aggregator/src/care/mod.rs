@@ -184,12 +184,13 @@ impl Care {
     /// Everything that should be done often, for all tables: old days, small files, checkpoints, logs.
     pub async fn round(&self) -> Result<Compacted, LakeError> {
         let mut compacted = Compacted::default();
+        // Before the files of an hour become those of a day.
+        self.hourly().await?;
         for table in &self.tables {
             self.expire(table).await?;
             compacted.add(&self.compact_table(table).await?);
             self.keep_short(table).await?;
         }
-        self.hourly().await?;
         if let Some(hourly) = &self.hourly {
             self.keep_short(hourly).await?;
         }
