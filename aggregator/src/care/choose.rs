@@ -58,6 +58,15 @@ pub(super) struct Group {
     pub size: Size,
 }
 
+impl Group {
+    /// All of its files are still in the table.
+    pub fn is_live(&self, snapshot: &Snapshot) -> bool {
+        let files = snapshot.files.as_ref();
+        let is_live = |path| files.is_some_and(|files| files.contains_key(path));
+        self.paths.iter().all(is_live)
+    }
+}
+
 /// A file that may be merged.
 struct One<'a> {
     path: &'a String,

@@ -48,6 +48,13 @@ impl Care {
             return Ok(all);
         };
         for group in choose::groups(&snapshot, &self.settings.rules, self.now()) {
+            // The one before may have taken long.
+            let Some(snapshot) = kept.read().await? else {
+                return Ok(all);
+            };
+            if !group.is_live(&snapshot) {
+                continue;
+            }
             let files = group.paths.len();
             let [cluster, date] = values(&group);
             self.tell(kept, &format!("merging {files} files of {cluster}, {date}"));
@@ -143,9 +150,7 @@ impl Care {
             let Some(snapshot) = kept.read().await? else {
                 return Ok(false);
             };
-            let files = snapshot.files.as_ref();
-            let is_live = |path| files.is_some_and(|files| files.contains_key(path));
-            if snapshot.fence != begun.fence || !group.paths.iter().all(is_live) {
+            if snapshot.fence != begun.fence || !group.is_live(&snapshot) {
                 return Ok(false);
             }
             match kept.put(&snapshot, &lines).await {

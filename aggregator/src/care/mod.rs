@@ -12,6 +12,8 @@ mod expire;
 pub mod hourly;
 pub mod keeper;
 mod kept;
+#[cfg(test)]
+mod tests;
 pub mod turn;
 mod upkeep;
 mod vacuum;
