@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod behind;
 pub mod cli;
+mod cluster;
 pub mod config;
 pub mod enrich;
 mod files;

@@ -8,10 +8,12 @@ use std::{
 
 use log::{LevelFilter, Log, Metadata, Record};
 
+use crate::cluster::exchange;
+
 /// Longest line; what is more is cut.
 const MOST_BYTES: usize = 16 * 1024;
-/// Where exchanges with the API server are told; `DEBUG_K8S_API` shows them.
-const EXCHANGES: &str = "aggregator::auth";
+/// Where verdicts on tokens are told; `DEBUG_K8S_API` shows them.
+const VERDICTS: &str = "aggregator::auth";
 /// All that libraries may say. What they write when debugging is not known to be free of secrets.
 const MOST_OF_OTHERS: LevelFilter = LevelFilter::Warn;
 /// The program beside the library.
@@ -24,7 +26,8 @@ const NAME: &str = "podledger-aggregator";
 pub fn init(level: LevelFilter, exchanges: bool) {
     let exchanges = match exchanges {
         true => level.max(LevelFilter::Debug),
-        false => level,
+        // Objects may hold what their owners would rather not see in a log.
+        false => level.min(LevelFilter::Info),
     };
     if log::set_boxed_logger(Box::new(Logger { level, exchanges })).is_ok() {
         log::set_max_level(level.max(exchanges));
@@ -43,7 +46,8 @@ impl Log for Logger {
         let is_own = is_in(target, "aggregator") || is_in(target, PROGRAM);
         let most = match is_own {
             false => self.level.min(MOST_OF_OTHERS),
-            true if is_in(target, EXCHANGES) => self.exchanges,
+            true if is_in(target, exchange::TARGET) => self.exchanges,
+            true if is_in(target, VERDICTS) => self.level.max(self.exchanges),
             true => self.level,
         };
         metadata.level() <= most
@@ -118,7 +122,12 @@ mod tests {
             level: LevelFilter::Info,
             exchanges: LevelFilter::Debug,
         };
-        assert!(writes(&logger, "aggregator::auth::api", Level::Debug));
+        assert!(writes(
+            &logger,
+            "aggregator::auth::kubernetes",
+            Level::Debug
+        ));
+        assert!(writes(&logger, exchange::TARGET, Level::Debug));
         assert!(!writes(&logger, "aggregator::ingest::tcp", Level::Debug));
         assert!(writes(&logger, "aggregator::ingest::tcp", Level::Info));
         assert!(!writes(&logger, "quinn::connection", Level::Info));

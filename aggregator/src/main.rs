@@ -4,14 +4,18 @@ use std::{
     env,
     io::{self, Write as _},
     process::ExitCode,
+    sync::Arc,
 };
 
 use aggregator::{
     behind,
     cli::{Arguments, Command, Serve},
     config::Config,
+    enrich::{Nobody, watch::Watches},
     ingest::{Stop, stop},
-    logger, memory, serve, verify,
+    logger, memory, serve,
+    service::Ready,
+    verify,
 };
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -52,7 +56,13 @@ fn serve(options: &Serve) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
-        let start = behind::start(&config, environment());
+        let watches = Arc::new(match &config.watch {
+            Some(cluster) => Watches::new(cluster.clone(), Arc::new(Nobody)),
+            None => Watches::off(),
+        });
+        let watched = Arc::clone(&watches);
+        let ready = Ready(Arc::new(move || watched.is_complete()));
+        let start = behind::start(&config, environment(), ready);
         let told = |addresses: serve::Addresses| {
             log::info!(
                 "agents: https://{}, tables: {}",
@@ -60,10 +70,10 @@ fn serve(options: &Serve) -> Result<()> {
                 config.store
             );
             if let Some(status) = addresses.status {
-                log::info!("status: http://{status}/healthz, /ready and /metrics");
+                log::info!("status: http://{status}/healthz, /health, /ready and /metrics");
             }
         };
-        serve::serve(&config, start, on_signals()?, told).await?;
+        serve::serve(&config, watches, start, on_signals()?, told).await?;
         log::info!("everything that was taken in is committed");
         Ok(())
     })

@@ -20,11 +20,13 @@ use crate::{
     behind,
     cli::Serve,
     config::Config,
+    enrich::watch::Watches,
     ingest::{
         stop,
         testing::{Place, client_config, post, refusal},
     },
     serve::{Addresses, serve},
+    service::Ready,
 };
 
 const NODE: &str = "node-a";
@@ -272,8 +274,9 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
     let (tell, told) = oneshot::channel();
     let (stopper, stopped) = stop();
     let running = tokio::spawn(async move {
-        let start = behind::start(&config, []);
-        serve(&config, start, stopped, |addresses| {
+        let watches = Arc::new(Watches::off());
+        let start = behind::start(&config, [], Ready::default());
+        serve(&config, watches, start, stopped, |addresses| {
             tell.send(addresses).unwrap();
         })
         .await

@@ -117,7 +117,8 @@ async fn play() -> Play {
             opened.await.unwrap();
             Ok(fake)
         };
-        serve(&config, start, stop, |addresses| {
+        let watches = Arc::new(Watches::off());
+        serve(&config, watches, start, stop, |addresses| {
             tell.send(addresses).unwrap();
         })
         .await
