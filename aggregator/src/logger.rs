@@ -24,13 +24,10 @@ const NAME: &str = "podledger-aggregator";
 /// Writes lines of `level` and above; with `exchanges` also those of each exchange with the API
 /// server. Where a logger was set before, that one stays.
 pub fn init(level: LevelFilter, exchanges: bool) {
-    let exchanges = match exchanges {
-        true => level.max(LevelFilter::Debug),
-        // Objects may hold what their owners would rather not see in a log.
-        false => level.min(LevelFilter::Info),
-    };
-    if log::set_boxed_logger(Box::new(Logger { level, exchanges })).is_ok() {
-        log::set_max_level(level.max(exchanges));
+    let logger = Logger::new(level, exchanges);
+    let most = level.max(logger.exchanges);
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        log::set_max_level(most);
     }
 }
 
@@ -38,6 +35,17 @@ pub fn init(level: LevelFilter, exchanges: bool) {
 struct Logger {
     level: LevelFilter,
     exchanges: LevelFilter,
+}
+
+impl Logger {
+    fn new(level: LevelFilter, exchanges: bool) -> Self {
+        let exchanges = match exchanges {
+            true => level.max(LevelFilter::Debug),
+            // Objects may hold what their owners would rather not see in a log.
+            false => level.min(LevelFilter::Info),
+        };
+        Self { level, exchanges }
+    }
 }
 
 impl Log for Logger {
@@ -118,10 +126,7 @@ mod tests {
 
     #[test]
     fn exchanges_are_shown_alone() {
-        let logger = Logger {
-            level: LevelFilter::Info,
-            exchanges: LevelFilter::Debug,
-        };
+        let logger = Logger::new(LevelFilter::Info, true);
         assert!(writes(
             &logger,
             "aggregator::auth::kubernetes",
@@ -134,6 +139,17 @@ mod tests {
         assert!(writes(&logger, "quinn::connection", Level::Warn));
         assert!(!writes(&logger, "aggregators", Level::Info));
         assert!(writes(&logger, "podledger_aggregator", Level::Info));
+    }
+
+    #[test]
+    fn a_low_level_alone_shows_no_objects() {
+        let logger = Logger::new(LevelFilter::Trace, false);
+        assert!(!writes(&logger, exchange::TARGET, Level::Debug));
+        assert!(writes(
+            &logger,
+            "aggregator::auth::kubernetes",
+            Level::Debug
+        ));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Lists, streamed and in pages, and the changes after them.
 
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
 
 use super::{
@@ -8,8 +10,8 @@ use super::{
 };
 use crate::{
     enrich::{
-        Kind,
-        watch::{Watches, failure::Reason},
+        Kind, Nobody,
+        watch::{PATIENCE, Watches, failure::Reason},
     },
     status::Page,
 };
@@ -133,7 +135,7 @@ async fn a_streaming_list_that_falls_silent_is_listed_in_pages_this_time() {
     ];
     server.say(Kind::Pods, steps);
     let run = Run::start_with(server, |times| {
-        times.listing = std::time::Duration::from_millis(100);
+        times.listing = Duration::from_millis(100);
     });
     run.until(|run| run.has(Kind::Pods, &["c"])).await;
     assert_eq!(run.failures(Kind::Pods, Reason::Silent), 1);
@@ -190,6 +192,22 @@ async fn a_list_forgets_only_when_it_is_whole() {
         "from the start"
     );
     assert_eq!(run.watches.state(Kind::Pods).lists(), 2);
+}
+
+/// A cluster that does not answer slows commits for a while only.
+#[tokio::test(start_paused = true)]
+async fn first_lists_are_not_waited_for_without_end() {
+    let cluster = crate::config::Cluster {
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+        token: "/none".into(),
+        ca: "/none".into(),
+    };
+    let watches = Watches::new(cluster, Arc::new(Nobody));
+    tokio::time::advance(PATIENCE - Duration::from_millis(1)).await;
+    assert!(!watches.is_complete());
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(watches.is_complete() && !watches.is_listed(Kind::Pods));
 }
 
 #[tokio::test]
