@@ -21,7 +21,7 @@ pub(crate) struct Answer<'a> {
     body: Pieces<'a>,
 }
 
-/// The body, and the connection that goes back when it has ended.
+/// The body, and the connection that goes back when it has ended, if any does.
 pub(super) struct Pieces<'a> {
     api: &'a Api,
     sender: Option<Sender>,
@@ -83,8 +83,10 @@ impl<'a> Answer<'a> {
         Ok(whole)
     }
 
-    /// Its lines, as they come.
-    pub(crate) fn lines(self) -> Lines<'a> {
-        Lines::new(self.body)
+    /// Its lines, as they come. The next watch has a new connection: where a load balancer sends it
+    /// may be another server by then.
+    pub(crate) fn lines(mut self) -> Lines<'a> {
+        let connection = self.body.sender.take();
+        Lines::new(self.body, connection)
     }
 }

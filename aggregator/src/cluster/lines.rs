@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ApiError, answer::Pieces};
+use super::{ApiError, answer::Pieces, connect::Sender};
 
 /// An object in etcd has 1.5 MiB at most; as JSON it may be somewhat larger.
 pub(crate) const MOST_LINE_BYTES: usize = 4 << 20;
@@ -20,6 +20,8 @@ pub(crate) enum Line<'a> {
 /// See the module.
 pub(crate) struct Lines<'a> {
     body: Pieces<'a>,
+    /// Ends with this.
+    _connection: Option<Sender>,
     buffer: Vec<u8>,
     /// Up to here, the line was given out.
     given: usize,
@@ -30,9 +32,10 @@ pub(crate) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(body: Pieces<'a>) -> Self {
+    pub(super) fn new(body: Pieces<'a>, connection: Option<Sender>) -> Self {
         Self {
             body,
+            _connection: connection,
             buffer: Vec::new(),
             given: 0,
             searched: 0,

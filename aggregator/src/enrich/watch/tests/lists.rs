@@ -109,6 +109,12 @@ async fn what_refuses_to_stream_is_listed_in_pages() {
             && !run.path(Kind::Pods, 3).contains("sendInitial")
     );
     run.until(|run| run.count(Kind::Pods) == 5).await;
+    let asked = run.server.asked(Kind::Pods);
+    assert!(
+        asked
+            .windows(2)
+            .all(|two| two[0].connection == two[1].connection)
+    );
     assert_eq!(run.failures(Kind::Pods, Reason::NoStreaming), 1);
     assert_eq!(run.all_failures(Kind::Pods), 1);
 }
@@ -158,6 +164,8 @@ async fn changes_are_followed_over_the_end_of_a_watch() {
     let run = pods(steps).await;
     run.until(|run| run.has(Kind::Pods, &["b", "c"])).await;
     assert!(run.path(Kind::Pods, 1).ends_with("&resourceVersion=9"));
+    let asked = run.server.asked(Kind::Pods);
+    assert_ne!(asked[0].connection, asked[1].connection, "balanced anew");
     assert_eq!(run.all_failures(Kind::Pods), 0);
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Asked {
     pub(super) path: String,
     pub(super) accept: String,
     pub(super) token: String,
+    /// Its number.
+    pub(super) connection: usize,
 }
 
 #[derive(Default)]
@@ -152,14 +154,14 @@ fn acceptor(place: &Place) -> TlsAcceptor {
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
-    loop {
+    for number in 0.. {
         let (stream, _) = listener.accept().await.unwrap();
         let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
         connections.spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
-            let service = service_fn(|request| tell(&shared, request));
+            let service = service_fn(|request| tell(&shared, number, request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // Clients of tests may go at any time.
             drop(connection.await);
@@ -169,12 +171,17 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-async fn tell(shared: &Shared, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn tell(
+    shared: &Shared,
+    connection: usize,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let header = |name| request.headers()[name].to_str().unwrap().to_owned();
     let asked = Asked {
         path: request.uri().to_string(),
         accept: header("accept"),
         token: header("authorization"),
+        connection,
     };
     let kind = kind_of(&asked.path);
     shared.asked.lock().unwrap().push(asked);
