@@ -11,7 +11,7 @@ use crate::{
     ingest::Taker,
     lake::{LakeError, rows::WriteSettings, settings::Settings as LakeSettings},
     serve::Behind,
-    service::{Service, Settings, When},
+    service::{Ready, Service, Settings, When},
     status::Page,
     store_url::StoreError,
 };
@@ -30,10 +30,12 @@ pub enum StartError {
     Runtime(#[from] io::Error),
 }
 
-/// Opens the tables of `config`; `environment` tells region and credentials of S3.
+/// Opens the tables of `config`; `environment` tells region and credentials of S3. Before it is `ready`,
+/// only age makes a commit.
 pub async fn start(
     config: &Config,
     environment: impl IntoIterator<Item = (String, String)>,
+    ready: Ready,
 ) -> Result<Service, StartError> {
     let (store, prefix) = config.store.open(environment)?;
     let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
@@ -44,6 +46,7 @@ pub async fn start(
         rows: config.triggers.rows as u64,
         age: config.triggers.age,
     };
+    settings.ready = ready;
     Ok(Service::start(store, prefix, settings).await?)
 }
 

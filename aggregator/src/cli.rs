@@ -167,6 +167,11 @@ pub struct Serve {
     )]
     pub drain_time: Option<String>,
 
+    /// Watch pods, nodes and volumes, so that rows tell of labels and volumes: auto, on, off [default: auto]
+    ///
+    /// auto is on in a pod of a cluster.
+    #[arg(long, value_name = "CHOICE", env = "PODLEDGER_AGGREGATOR_WATCH")]
+    pub watch: Option<String>,
     /// Address for probes and Prometheus, plain HTTP; `off` for none [default: 0.0.0.0:8888]
     #[arg(
         long,
@@ -180,7 +185,7 @@ pub struct Serve {
     /// Least weight of what is logged: error, warn, info, debug, trace [default: info]
     #[arg(long, value_name = "LEVEL", env = "LOG_LEVEL")]
     pub log_level: Option<String>,
-    /// Log each exchange with the API server, never a token [default: false]
+    /// Log each exchange with the API server and each event of a watch, secrets masked [default: false]
     #[arg(long, value_name = "BOOL", env = "DEBUG_K8S_API", num_args = 0..=1, default_missing_value = "true")]
     pub debug_k8s_api: Option<String>,
 }

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod behind;
 pub mod care;
 pub mod cli;
+mod cluster;
 pub mod config;
 pub mod enrich;
 mod files;

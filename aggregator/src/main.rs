@@ -4,6 +4,7 @@ use std::{
     env,
     io::{self, Write as _},
     process::ExitCode,
+    sync::Arc,
 };
 
 use aggregator::{
@@ -11,9 +12,12 @@ use aggregator::{
     care::command::{self, CareError},
     cli::{Arguments, Command, Serve},
     config::Config,
+    enrich::{Nobody, watch::Watches},
     generate,
     ingest::{Stop, stop},
-    logger, memory, serve, verify,
+    logger, memory, serve,
+    service::Ready,
+    verify,
 };
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -66,7 +70,13 @@ fn serve(options: &Serve) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
-        let start = behind::start(&config, environment());
+        let watches = Arc::new(match &config.watch {
+            Some(cluster) => Watches::new(cluster.clone(), Arc::new(Nobody)),
+            None => Watches::off(),
+        });
+        let watched = Arc::clone(&watches);
+        let ready = Ready(Arc::new(move || watched.is_complete()));
+        let start = behind::start(&config, environment(), ready);
         let told = |addresses: serve::Addresses| {
             log::info!(
                 "agents: https://{}, tables: {}",
@@ -74,10 +84,10 @@ fn serve(options: &Serve) -> Result<()> {
                 config.store
             );
             if let Some(status) = addresses.status {
-                log::info!("status: http://{status}/healthz, /ready and /metrics");
+                log::info!("status: http://{status}/healthz, /health, /ready and /metrics");
             }
         };
-        serve::serve(&config, start, on_signals()?, told).await?;
+        serve::serve(&config, watches, start, on_signals()?, told).await?;
         log::info!("everything that was taken in is committed");
         Ok(())
     })

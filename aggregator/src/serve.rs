@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     auth::{Authenticator, FileError, Kubernetes, TokenFile},
     config::{Auth, Config},
+    enrich::watch::Watches,
     ingest::{Front, FrontError, Router, Stop, Taker, TlsError},
     status::{self, Metrics, Reporter},
 };
@@ -62,9 +63,10 @@ pub struct Addresses {
 }
 
 /// Serves until `stop` is set and everything that was taken in is committed. `start` opens the tables;
-/// until then probes are answered, agents are not. `told` hears where it listens.
+/// until then probes are answered, agents are not. `watches` run beside it. `told` hears where it listens.
 pub async fn serve<B, E>(
     config: &Config,
+    watches: Arc<Watches>,
     start: impl Future<Output = Result<B, E>>,
     stop: Stop,
     told: impl FnOnce(Addresses),
@@ -80,6 +82,8 @@ where
         metrics: Arc::clone(&metrics),
         taker: OnceLock::new(),
         stop: stop.clone(),
+        watches: Arc::clone(&watches),
+        debug_k8s_api: config.debug_k8s_api,
     });
     let (status, _serving_status) = match config.status_listen {
         None => (None, None),
@@ -90,6 +94,7 @@ where
             (Some(address), Some(Aborted(task)))
         }
     };
+    let _watching = Aborted(tokio::spawn(async move { watches.run().await }));
     let behind = tokio::select! {
         started = start => Arc::new(started.map_err(ServeError::Behind)?),
         () = stop.wait() => return Ok(()),
@@ -97,7 +102,8 @@ where
     let taker: Arc<dyn Taker> = behind.clone();
     // It is set here alone.
     drop(reporter.taker.set(Arc::clone(&taker)));
-    let router = Router::new(taker, auth, metrics, config.limits, stop);
+    let router =
+        Router::new(taker, auth, metrics, config.limits, stop).with_health(Arc::clone(&reporter));
     let front = Front::open(config.listen, config.files.clone(), router).await?;
     told(Addresses {
         agents: front.address().unwrap_or(config.listen),
@@ -140,8 +146,8 @@ fn authenticator(auth: &Auth, metrics: &Arc<Metrics>) -> Result<Authenticator, F
             Authenticator::None
         }
         Auth::TokenFile(path) => Authenticator::TokenFile(TokenFile::open(path)?),
-        Auth::Kubernetes(cluster) => {
-            let asked = Kubernetes::new(cluster.clone(), Arc::clone(metrics));
+        Auth::Kubernetes(reviews) => {
+            let asked = Kubernetes::new(reviews.clone(), Arc::clone(metrics));
             Authenticator::Kubernetes(Box::new(asked))
         }
     })

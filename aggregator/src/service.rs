@@ -21,7 +21,7 @@ use crate::{
 };
 use reload::Reload;
 
-pub use settings::{Settings, When};
+pub use settings::{Ready, Settings, When};
 pub use status::{Status, Tally};
 
 /// See the module. Whoever makes one calls [`Service::run`] beside it: nothing is committed otherwise.

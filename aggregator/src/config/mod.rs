@@ -34,14 +34,14 @@ pub struct Triggers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Whoever the API server vouches for.
-    Kubernetes(Cluster),
+    Kubernetes(Reviews),
     /// Whoever has a token of this file.
     TokenFile(PathBuf),
     /// Anybody.
     None,
 }
 
-/// How the API server is asked.
+/// How the API server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// Host of the API server.
@@ -52,6 +52,13 @@ pub struct Cluster {
     pub token: PathBuf,
     /// File of the CA that vouches for the API server.
     pub ca: PathBuf,
+}
+
+/// How the API server is asked about tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviews {
+    /// Who is asked.
+    pub cluster: Cluster,
     /// Audience that an agent's token must be for.
     pub audience: String,
     /// The one service account of agents, as the API server names its user.
@@ -75,6 +82,8 @@ pub struct Config {
     pub files: Files,
     /// Who may write.
     pub auth: Auth,
+    /// Whose pods, nodes and volumes are watched; none where nothing is.
+    pub watch: Option<Cluster>,
     /// What peers may have.
     pub limits: Limits,
     /// Of the runtime.
@@ -123,6 +132,7 @@ impl Reader<'_> {
                 .map(Some),
         };
         let (files, auth, limits) = (self.files(), self.auth(), self.limits());
+        let watch = self.watch();
         let threads = self.value("--threads", &options.threads, "2", |text| {
             parse::count(text, (1, 64))
         });
@@ -137,6 +147,7 @@ impl Reader<'_> {
             status_listen: status_listen?,
             files: files?,
             auth: auth?,
+            watch: watch?,
             limits: limits?,
             threads: threads?,
             log_level: log_level?,
@@ -229,10 +240,9 @@ impl Reader<'_> {
     }
 
     fn auth(&mut self) -> Option<Auth> {
-        let is_cluster = (self.environment)("KUBERNETES_SERVICE_HOST").is_some();
         match given(&self.options.auth) {
-            Some("kubernetes") => self.cluster(),
-            None if is_cluster => self.cluster(),
+            Some("kubernetes") => self.reviews(),
+            None if self.is_in_cluster() => self.reviews(),
             Some("token-file") => {
                 let advice = "name the file of tokens that --auth token-file needs";
                 self.path("--auth-tokens", &self.options.auth_tokens, advice)
@@ -251,17 +261,49 @@ impl Reader<'_> {
         }
     }
 
-    fn cluster(&mut self) -> Option<Auth> {
+    fn watch(&mut self) -> Option<Option<Cluster>> {
+        match given(&self.options.watch) {
+            Some("off") => Some(None),
+            Some("on") => self.cluster("--watch", "on").map(Some),
+            None | Some("auto") if self.is_in_cluster() => {
+                self.cluster("--watch", "auto").map(Some)
+            }
+            None | Some("auto") => Some(None),
+            Some(_) => {
+                self.problems.add("--watch", "write auto, on or off");
+                None
+            }
+        }
+    }
+
+    fn is_in_cluster(&self) -> bool {
+        (self.environment)("KUBERNETES_SERVICE_HOST").is_some()
+    }
+
+    /// The API server of this pod, which this `choice` of an option needs.
+    fn cluster(&mut self, name: &'static str, choice: &str) -> Option<Cluster> {
         let environment = self.environment;
         let host = environment("KUBERNETES_SERVICE_HOST");
         if host.is_none() {
-            let reason = "kubernetes needs a pod of a cluster: KUBERNETES_SERVICE_HOST is not set";
-            self.problems.add("--auth", reason);
+            let reason =
+                format!("{choice} needs a pod of a cluster: KUBERNETES_SERVICE_HOST is not set");
+            self.problems.add(name, reason);
         }
         let port = environment("KUBERNETES_SERVICE_PORT");
         let port = self.value("KUBERNETES_SERVICE_PORT", &port, "443", |text| {
             text.parse().map_err(|_| "it is no port".to_owned())
         });
+        let file = |name: &str| PathBuf::from(SERVICE_ACCOUNT).join(name);
+        Some(Cluster {
+            host: host?,
+            port: port?,
+            token: file("token"),
+            ca: file("ca.crt"),
+        })
+    }
+
+    fn reviews(&mut self) -> Option<Auth> {
+        let cluster = self.cluster("--auth", "kubernetes");
         let account = given(&self.options.agent_service_account);
         let user = account.map(|account| match account.split_once('/') {
             Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
@@ -270,12 +312,8 @@ impl Reader<'_> {
             _ => Err("write namespace/name".to_owned()),
         });
         let user = self.kept("--agent-service-account", user.transpose());
-        let file = |name: &str| PathBuf::from(SERVICE_ACCOUNT).join(name);
-        Some(Auth::Kubernetes(Cluster {
-            host: host?,
-            port: port?,
-            token: file("token"),
-            ca: file("ca.crt"),
+        Some(Auth::Kubernetes(Reviews {
+            cluster: cluster?,
             audience: given(&self.options.audience)
                 .unwrap_or("podledger")
                 .to_owned(),

@@ -105,13 +105,16 @@ fn in_a_cluster_the_api_server_is_asked() {
         ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
         ("KUBERNETES_SERVICE_PORT", "6443"),
     ];
-    let Auth::Kubernetes(cluster) = config(&options, &environment).unwrap().auth else {
+    let found = config(&options, &environment).unwrap();
+    let Auth::Kubernetes(reviews) = found.auth else {
         panic!("another mode");
     };
+    let cluster = &reviews.cluster;
     assert_eq!((cluster.host.as_str(), cluster.port), ("10.96.0.1", 6_443));
-    assert_eq!(cluster.audience, "podledger");
+    assert_eq!(found.watch.as_ref(), Some(cluster));
+    assert_eq!(reviews.audience, "podledger");
     assert_eq!(
-        cluster.user.as_deref(),
+        reviews.user.as_deref(),
         Some("system:serviceaccount:podledger:agent")
     );
     options.agent_service_account = some("agent");
@@ -119,6 +122,33 @@ fn in_a_cluster_the_api_server_is_asked() {
     let found = problems(&options, &[]);
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["--auth", "--agent-service-account"]);
+}
+
+#[test]
+fn watches_are_for_clusters_and_can_be_switched_off() {
+    let in_cluster = [("KUBERNETES_SERVICE_HOST", "10.96.0.1")];
+    for (choice, environment, is_on) in [
+        (None, &in_cluster[..], true),
+        (Some("auto"), &in_cluster, true),
+        (Some("on"), &in_cluster, true),
+        (Some("off"), &in_cluster, false),
+        (None, &[], false),
+        (Some("auto"), &[], false),
+    ] {
+        let options = Serve {
+            watch: choice.map(str::to_owned),
+            ..complete()
+        };
+        let found = config(&options, environment).unwrap();
+        assert_eq!(found.watch.is_some(), is_on, "{choice:?} {environment:?}");
+    }
+    for choice in ["on", "perhaps"] {
+        let options = Serve {
+            watch: some(choice),
+            ..complete()
+        };
+        assert_eq!(problems(&options, &[])[0].0, "--watch");
+    }
 }
 
 #[test]

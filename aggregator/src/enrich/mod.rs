@@ -1,5 +1,7 @@
 //! What the API server tells of pods, nodes, claims and volumes, and how rows are completed with it.
 
+pub mod watch;
+
 use std::fmt;
 
 /// Objects that are watched.
@@ -15,7 +17,7 @@ pub enum Kind {
     Volumes,
     /// Their metadata only: which Deployment a pod is of.
     ReplicaSets,
-    /// Their metadata only: which CronJob a pod is of.
+    /// Their metadata only: which `CronJob` a pod is of.
     Jobs,
 }
 
@@ -39,6 +41,23 @@ impl fmt::Display for Odd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
     }
+}
+
+/// Keeps nothing: the watches are followed for their own sake.
+pub struct Nobody;
+
+impl Keep for Nobody {
+    fn begin(&self, _: Kind) {}
+
+    fn put(&self, _: Kind, _: &str) -> Result<(), Odd> {
+        Ok(())
+    }
+
+    fn gone(&self, _: Kind, _: &str) -> Result<(), Odd> {
+        Ok(())
+    }
+
+    fn end(&self, _: Kind) {}
 }
 
 /// Whoever keeps what the watches tell. Objects are JSON as the API server writes it.

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     auth::{Authenticator, Who},
-    status::{Metrics, Outcome, Reason, Way},
+    status::{Metrics, Outcome, Reason, Reporter, Way},
 };
 
 /// Bytes of a refused body that are read all the same: many clients look for an answer only when they
@@ -39,6 +39,8 @@ pub struct Router {
     pub(super) stop: Stop,
     slots: Semaphore,
     room: Room,
+    /// Tells how it is.
+    reporter: Option<Arc<Reporter>>,
 }
 
 /// Counts a request as being answered, until it is dropped.
@@ -74,7 +76,14 @@ impl Router {
             stop,
             slots: Semaphore::new(limits.requests),
             room: Room::new(limits.all_body_bytes),
+            reporter: None,
         }
+    }
+
+    /// Answers `/health` as well.
+    pub fn with_health(mut self, reporter: Arc<Reporter>) -> Self {
+        self.reporter = Some(reporter);
+        self
     }
 
     /// The answer to a request; none when its body broke, and nobody is there to read it.
@@ -127,6 +136,10 @@ impl Router {
             ("/healthz", &Method::GET | &Method::HEAD) => {
                 let text = HeaderValue::from_static("text/plain; charset=utf-8");
                 Ok(answer(text, Bytes::from_static(b"ok\n")))
+            }
+            ("/health", &Method::GET | &Method::HEAD) if let Some(reporter) = &self.reporter => {
+                let json = HeaderValue::from_static("application/json");
+                Ok(answer(json, reporter.health().into()))
             }
             _ => {
                 let reason = format!("there is POST {} and GET /healthz only", exchange::PATH);

@@ -1,4 +1,4 @@
-//! Answers `/healthz`, `/ready` and `/metrics` over plain HTTP, so that probes and Prometheus need
+//! Answers `/healthz`, `/health`, `/ready` and `/metrics` over plain HTTP, so that probes and Prometheus need
 //! neither certificate nor token. It takes no batches.
 
 use std::{
@@ -26,8 +26,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Closed, Metrics, Page, Way, page};
-use crate::ingest::{Stop, Taker};
+use super::{Closed, Metrics, Page, Way, health, page};
+use crate::{
+    enrich::watch::Watches,
+    ingest::{Stop, Taker},
+};
 
 /// Most connections at a time; one more is closed at once.
 const MOST_CONNECTIONS: usize = 32;
@@ -55,6 +58,10 @@ pub struct Reporter {
     pub taker: OnceLock<Arc<dyn Taker>>,
     /// Whether it is stopping.
     pub stop: Stop,
+    /// What follows the cluster.
+    pub watches: Arc<Watches>,
+    /// Whether exchanges with the API server are logged.
+    pub debug_k8s_api: bool,
 }
 
 /// The answer of `/ready`.
@@ -80,8 +87,14 @@ impl Reporter {
         }
     }
 
+    /// The answer of `/health`, as JSON.
+    pub fn health(&self) -> String {
+        health::body(!self.readiness().ready, self.debug_k8s_api, &self.watches)
+    }
+
     fn page(&self) -> String {
         let mut page = Page::of(&self.metrics);
+        self.watches.report(&mut page);
         if let Some(taker) = self.taker.get() {
             taker.report(&mut page);
         }
@@ -91,8 +104,8 @@ impl Reporter {
     /// hyper leaves the body out for HEAD.
     fn answer<B>(&self, request: &Request<B>) -> Answer {
         let path = request.uri().path();
-        if !matches!(path, "/healthz" | "/ready" | "/metrics") {
-            let paths = "there are /healthz, /ready and /metrics\n";
+        if !matches!(path, "/healthz" | "/health" | "/ready" | "/metrics") {
+            let paths = "there are /healthz, /health, /ready and /metrics\n";
             return build(StatusCode::NOT_FOUND, TEXT, paths);
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -103,6 +116,7 @@ impl Reporter {
         }
         match path {
             "/ready" => self.ready(),
+            "/health" => build(StatusCode::OK, JSON, self.health()),
             "/metrics" => build(StatusCode::OK, page::CONTENT_TYPE, self.page()),
             _ => build(StatusCode::OK, TEXT, "ok\n"),
         }
