@@ -1,11 +1,11 @@
 //! What the API server knows of this node: where it stands and what it costs.
 
+use protocol::pod::{Field, Text};
 use serde::Deserialize;
 
 use super::{
     client::{Api, Settings, collect, encoded},
     error::ApiError,
-    wire::{Field, Text},
 };
 use crate::imds::Instance;
 
