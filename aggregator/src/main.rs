@@ -52,7 +52,7 @@ fn serve(options: &Serve) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
-        let start = behind::start(&config, environment());
+        let start = behind::start(&config, None, environment());
         let told = |addresses: serve::Addresses| {
             log::info!(
                 "agents: https://{}, tables: {}",

@@ -272,7 +272,7 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
     let (tell, told) = oneshot::channel();
     let (stopper, stopped) = stop();
     let running = tokio::spawn(async move {
-        let start = behind::start(&config, []);
+        let start = behind::start(&config, None, []);
         serve(&config, start, stopped, |addresses| {
             tell.send(addresses).unwrap();
         })

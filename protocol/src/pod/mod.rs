@@ -2,11 +2,13 @@
 //! rows, and by the aggregator, who completes rows with it.
 
 mod field;
+mod instance;
 mod owner;
 mod quantity;
 mod resources;
 
 pub use field::{Field, List, Text};
+pub use instance::instance_of_aws;
 pub use owner::{Controller, Owner, config_hash, controller, workload};
 pub use quantity::{Unit, parse_quantity, read_quantity};
 pub use resources::{Amount, Demand, Spec};

@@ -6,8 +6,11 @@ use bytes::Bytes;
 use protocol::{Table, decode};
 
 use super::{
-    WriteError, WriteSettings, file,
+    WriteError, WriteSettings,
+    complete::complete,
+    file,
     input::{Input, Inputs},
+    known::Known,
     order,
     stats::stats,
     time,
@@ -93,6 +96,7 @@ struct Folder<'a> {
     /// Rows that there is room for.
     room: usize,
     inputs: Inputs,
+    known: &'a dyn Known,
     files: Vec<NewFile>,
 }
 
@@ -102,7 +106,7 @@ impl<'a> Folder<'a> {
         table: Table,
         partition: &'a (String, String),
         wanted: &[&Wanted],
-        settings: &WriteSettings,
+        settings: &'a WriteSettings,
     ) -> Self {
         let total: u64 = wanted.iter().map(|wanted| rows(table, wanted)).sum();
         let files = total.div_ceil(settings.file_rows.max(1)).max(1);
@@ -113,6 +117,7 @@ impl<'a> Folder<'a> {
             enough,
             room,
             inputs: Inputs::new(table, room),
+            known: &*settings.known,
             files: Vec::new(),
         }
     }
@@ -128,7 +133,8 @@ impl<'a> Folder<'a> {
     /// Makes a file of what was gathered.
     fn close(&mut self) -> Result<(), WriteError> {
         let next = Inputs::new(self.inputs.table, self.room);
-        let inputs = mem::replace(&mut self.inputs, next);
+        let mut inputs = mem::replace(&mut self.inputs, next);
+        complete(&mut inputs, self.known);
         let rows = inputs.rows as u64;
         let (bytes, stats) = build(inputs)?;
         self.files.push(NewFile {
