@@ -125,7 +125,7 @@ impl Store {
             _ => &mut self.jobs,
         };
         if let Some(before) = shelf.put(&told.uid, owned).1 {
-            self.drop_owned(before);
+            self.drop_owned(&before);
         }
     }
 
@@ -179,7 +179,7 @@ impl Store {
         }
     }
 
-    pub(super) fn drop_owned(&mut self, owned: Owned) {
+    pub(super) fn drop_owned(&mut self, owned: &Owned) {
         if let Some(by) = owned.by {
             self.drop_owner(by);
         }

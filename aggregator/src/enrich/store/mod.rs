@@ -189,10 +189,10 @@ impl Store {
             self.drop_text(volume.aws_id);
         }
         while let Some((_, owned)) = self.replica_sets.forget(now, keep, most) {
-            self.drop_owned(owned);
+            self.drop_owned(&owned);
         }
         while let Some((_, owned)) = self.jobs.forget(now, keep, most) {
-            self.drop_owned(owned);
+            self.drop_owned(&owned);
         }
     }
 }
