@@ -8,6 +8,7 @@ use protocol::{Ack, Refusal};
 
 use crate::{
     config::Config,
+    enrich::Objects,
     ingest::Taker,
     lake::{LakeError, rows::WriteSettings, settings::Settings as LakeSettings},
     serve::Behind,
@@ -30,15 +31,20 @@ pub enum StartError {
     Runtime(#[from] io::Error),
 }
 
-/// Opens the tables of `config`; `environment` tells region and credentials of S3. Before it is `ready`,
-/// only age makes a commit.
+/// Opens the tables of `config`; `objects` complete the rows, if there are any; `environment` tells region and
+/// credentials of S3. Before it is `ready`, only age makes a commit.
 pub async fn start(
     config: &Config,
+    objects: Option<Arc<Objects>>,
     environment: impl IntoIterator<Item = (String, String)>,
     ready: Ready,
 ) -> Result<Service, StartError> {
     let (store, prefix) = config.store.open(environment)?;
-    let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
+    let mut write = WriteSettings::default();
+    if let Some(objects) = objects {
+        write.known = objects;
+    }
+    let lake = LakeSettings::new(Arc::new(write));
     let mut settings = Settings::new(lake);
     settings.bounds.held.bytes = config.memory;
     settings.when = When {

@@ -12,7 +12,7 @@ use aggregator::{
     care::command::{self, CareError},
     cli::{Arguments, Command, Serve},
     config::Config,
-    enrich::{Nobody, watch::Watches},
+    enrich::{self, Objects, watch::Watches},
     generate,
     ingest::{Stop, stop},
     logger, memory, serve,
@@ -70,13 +70,15 @@ fn serve(options: &Serve) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
+        let objects = Objects::new(enrich::Settings::default());
         let watches = Arc::new(match &config.watch {
-            Some(cluster) => Watches::new(cluster.clone(), Arc::new(Nobody)),
+            Some(cluster) => Watches::new(cluster.clone(), objects.clone()),
             None => Watches::off(),
         });
+        let objects = config.watch.is_some().then_some(objects);
         let watched = Arc::clone(&watches);
         let ready = Ready(Arc::new(move || watched.is_complete()));
-        let start = behind::start(&config, environment(), ready);
+        let start = behind::start(&config, objects, environment(), ready);
         let told = |addresses: serve::Addresses| {
             log::info!(
                 "agents: https://{}, tables: {}",

@@ -275,7 +275,7 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
     let (stopper, stopped) = stop();
     let running = tokio::spawn(async move {
         let watches = Arc::new(Watches::off());
-        let start = behind::start(&config, [], Ready::default());
+        let start = behind::start(&config, None, [], Ready::default());
         serve(&config, watches, start, stopped, |addresses| {
             tell.send(addresses).unwrap();
         })
