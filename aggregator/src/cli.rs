@@ -78,6 +78,41 @@ pub struct Serve {
     )]
     pub memory: Option<String>,
 
+    /// Merge small files, make pod_usage_hourly, clean logs, vacuum: on, or off if others do it [default: on]
+    ///
+    /// Of several aggregators one does it at a time.
+    #[arg(
+        long,
+        value_name = "CHOICE",
+        env = "PODLEDGER_AGGREGATOR_CARE",
+        help_heading = "Care for the tables"
+    )]
+    pub care: Option<String>,
+    /// Look so often whether there is something to do [default: 5m]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_CARE_EVERY",
+        help_heading = "Care for the tables"
+    )]
+    pub care_every: Option<String>,
+    /// Merge an hour, or a day, so long after its end: rows of it may still come [default: 15m]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_CARE_SETTLE",
+        help_heading = "Care for the tables"
+    )]
+    pub care_settle: Option<String>,
+    /// Take out rows of days that are older than so many days; the ledger stays [default: none]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        env = "PODLEDGER_AGGREGATOR_RETENTION_DAYS",
+        help_heading = "Care for the tables"
+    )]
+    pub retention_days: Option<String>,
+
     /// Address for agents: HTTP/3 on UDP, HTTP/2 and HTTP/1.1 on TCP [default: 0.0.0.0:8443]
     #[arg(
         long,

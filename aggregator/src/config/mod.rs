@@ -1,6 +1,7 @@
 //! The settings of `serve`: options, their variables, and the variables of the older systems. All
 //! problems are found in one run.
 
+mod care;
 mod parse;
 mod problems;
 
@@ -12,6 +13,7 @@ use crate::{
     store_url::StoreUrl,
 };
 
+pub use care::Care;
 pub use problems::{Problem, Problems};
 
 /// Where a pod finds its own token and the cluster's CA.
@@ -74,6 +76,8 @@ pub struct Config {
     pub triggers: Triggers,
     /// Most bytes of batches that wait.
     pub memory: usize,
+    /// How the tables are taken care of; none if others do it.
+    pub care: Option<Care>,
     /// For agents.
     pub listen: SocketAddr,
     /// For probes and metrics.
@@ -139,10 +143,12 @@ impl Reader<'_> {
         let log_level = self.value("--log-level", &options.log_level, "info", parse::level);
         let debug = &options.debug_k8s_api;
         let debug_k8s_api = self.value("--debug-k8s-api", debug, "false", parse::switch);
+        let care = self.care();
         Some(Config {
             store: store?,
             triggers: triggers?,
             memory: memory?,
+            care: care?,
             listen: listen?,
             status_listen: status_listen?,
             files: files?,

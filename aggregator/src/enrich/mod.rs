@@ -51,23 +51,6 @@ impl fmt::Display for Odd {
     }
 }
 
-/// Keeps nothing: the watches are followed for their own sake.
-pub struct Nobody;
-
-impl Keep for Nobody {
-    fn begin(&self, _: Kind) {}
-
-    fn put(&self, _: Kind, _: &str) -> Result<(), Odd> {
-        Ok(())
-    }
-
-    fn gone(&self, _: Kind, _: &str) -> Result<(), Odd> {
-        Ok(())
-    }
-
-    fn end(&self, _: Kind) {}
-}
-
 /// Whoever keeps what the watches tell. Objects are JSON as the API server writes it.
 pub trait Keep: Send + Sync {
     /// A list of this kind begins: whatever is not told again before [`Keep::end`] is gone.

@@ -14,8 +14,9 @@ use url::Url;
 
 use durable::Directory;
 
-/// For one request, its body included.
-const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// For one request, its body included: the largest file of a table may take its time. Who waits for less
+/// gives up sooner.
+const REQUEST_TIME: Duration = Duration::from_secs(300);
 /// For a connection to the store.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 

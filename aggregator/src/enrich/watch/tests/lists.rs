@@ -1,6 +1,6 @@
 //! Lists, streamed and in pages, and the changes after them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     enrich::{
-        Kind, Nobody,
+        Kind, Objects, Settings,
         watch::{PATIENCE, Watches, failure::Reason},
     },
     status::Page,
@@ -211,7 +211,7 @@ async fn first_lists_are_not_waited_for_without_end() {
         token: "/none".into(),
         ca: "/none".into(),
     };
-    let watches = Watches::new(cluster, Arc::new(Nobody));
+    let watches = Watches::new(cluster, Objects::new(Settings::default()));
     tokio::time::advance(PATIENCE - Duration::from_millis(1)).await;
     assert!(!watches.is_complete());
     tokio::time::advance(Duration::from_millis(1)).await;

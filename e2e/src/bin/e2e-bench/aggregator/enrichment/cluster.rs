@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context as _, Result};
 use aggregator::generate::FakeAgent;
+use anyhow::{Context as _, Result};
 use protocol::{PodUsage, Row, Timestamp};
 use serde_json::{Value, json};
 
