@@ -46,7 +46,7 @@ pub(crate) fn text(text: &str) -> String {
         let shown = match bare.split_once(['=', ':']) {
             _ if bare.is_empty() => None,
             _ if std::mem::take(&mut hides_next) || holds_jwt(bare) => Some(HIDDEN.to_owned()),
-            Some((name, value)) if is_secret(name) && !value.is_empty() => {
+            Some((name, value)) if is_secret(file_of(name)) && !value.is_empty() => {
                 Some(format!("{name}={HIDDEN}"))
             }
             _ => None,
@@ -54,7 +54,7 @@ pub(crate) fn text(text: &str) -> String {
         let name = bare.trim_end_matches(['=', ':']);
         let is_flag = bare.starts_with('-') || bare.len() > name.len();
         hides_next |= name.eq_ignore_ascii_case("bearer");
-        hides_next |= shown.is_none() && is_flag && is_secret(name);
+        hides_next |= shown.is_none() && is_flag && is_secret(file_of(name));
         match shown {
             Some(shown) => {
                 masked.push_str(&shown);
@@ -109,6 +109,11 @@ fn inner(string: &str) -> String {
         return value.to_string();
     }
     text(string)
+}
+
+/// Where a file lies makes what is said of it no secret.
+fn file_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, file)| file)
 }
 
 fn is_secret(name: &str) -> bool {
@@ -181,6 +186,8 @@ mod tests {
             "{shown}"
         );
         assert!(shown.ends_with("\nx"), "{shown}");
+        let said = "reading /var/run/secrets/ca.crt: No such file";
+        assert_eq!(all(said), said);
     }
 
     #[test]

@@ -22,13 +22,13 @@ impl Kind {
         }
     }
 
-    /// Path and selector; more of the query can be appended with `&`.
+    /// Path and selector; more of the query can be appended.
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Nodes => "/api/v1/nodes?",
             // Those that have ended use nothing; the server tells their end as a deletion.
             Self::Pods => {
-                "/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed"
+                "/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed&"
             }
             Self::Claims => "/api/v1/persistentvolumeclaims?",
             Self::Volumes => "/api/v1/persistentvolumes?",

@@ -19,7 +19,7 @@ impl Watcher {
     /// The changes since this version; without one, all that is there before them.
     pub(super) async fn follow(&mut self, api: &Api, version: Option<&str>) -> Result<(), Failure> {
         let mut path = format!(
-            "{}&watch=true&allowWatchBookmarks=true&timeoutSeconds={}",
+            "{}watch=true&allowWatchBookmarks=true&timeoutSeconds={}",
             self.kind.path(),
             rand::rng().random_range(WATCH_SECONDS),
         );

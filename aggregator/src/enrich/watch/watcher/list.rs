@@ -21,7 +21,7 @@ impl Watcher {
     /// Page after page; the version that the list is of.
     pub(super) async fn list(&mut self, api: &Api) -> Result<String, Failure> {
         self.begin();
-        let mut path = format!("{}&limit={}", self.kind.path(), self.page_objects);
+        let mut path = format!("{}limit={}", self.kind.path(), self.page_objects);
         let first = path.len();
         for _ in 0..MOST_PAGES {
             let answer = self.ask(api, &path, self.kind.list_type()).await?;
