@@ -28,10 +28,11 @@ use tokio::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Whoever makes rows on all CPUs has no use for one heap that they would wait for.
-    if !matches!(arguments.command, Command::Generate(_)) {
-        memory::give_back();
-    }
+    memory::give_back(match arguments.command {
+        // It makes rows on all CPUs.
+        Command::Generate(_) => 4,
+        Command::Serve(_) | Command::Verify(_) => 1,
+    });
     let (done, failure) = match &arguments.command {
         Command::Serve(options) => (
             serve(options).map(|()| ExitCode::SUCCESS),
