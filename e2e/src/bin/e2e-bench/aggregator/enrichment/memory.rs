@@ -67,7 +67,7 @@ pub(super) fn elsewhere(args: &Args, store: Store) -> Result<Memory> {
 
 /// Measures in this process.
 pub(super) fn here(args: &Args, store: Store) -> Result<Memory> {
-    aggregator::memory::give_back();
+    aggregator::memory::give_back(1);
     let cluster = Cluster::new(args, args.plugin)?;
     match store {
         Store::Objects => {
