@@ -19,10 +19,25 @@ pub struct Found {
     /// In the order of [`TEXTS`]; [`ABSENT`] where nothing is known.
     pub texts: [Vec<u32>; TEXTS.len()],
     /// In the order of [`LONGS`].
-    pub longs: [Vec<Option<i64>>; LONGS.len()],
+    pub longs: [Vec<Amount>; LONGS.len()],
     pub host_network: Vec<bool>,
     /// In the order of [`LISTS`].
     pub lists: [Lists; LISTS.len()],
+}
+
+/// A number that is never below zero, if there is one, in no more room than the number.
+#[derive(Clone, Copy)]
+pub struct Amount(i64);
+
+impl Amount {
+    fn new(amount: Option<i64>) -> Self {
+        Self(amount.unwrap_or(-1))
+    }
+
+    /// The number.
+    pub fn get(self) -> Option<i64> {
+        Some(self.0).filter(|amount| *amount >= 0)
+    }
 }
 
 /// Lists of one column.
@@ -50,7 +65,8 @@ impl Found {
         let (text_ids, list_ids) = facts.ends();
         let mut found = Self::default();
         found.rows.reserve_exact(ids.len());
-        for lists in &mut found.lists {
+        let [labels, annotations, claims, _] = &mut found.lists;
+        for lists in [labels, annotations, claims] {
             lists.known = vec![Span::ABSENT; list_ids];
         }
         let mut seen = vec![None; pool.len()];
@@ -135,7 +151,7 @@ impl Found {
             storage.bytes,
         ];
         for (column, value) in self.longs.iter_mut().zip(row) {
-            column.push(value);
+            column.push(Amount::new(value));
         }
     }
 }

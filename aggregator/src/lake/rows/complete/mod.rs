@@ -60,7 +60,7 @@ pub fn complete(inputs: &mut Inputs, known: &dyn Known) {
 
 fn usage(inputs: &mut Inputs, facts: &dyn Facts) {
     let ids = ids(inputs);
-    let wants_names = lacking(inputs, "pod_name", &ids).next().is_some();
+    let wants_names = !lacking(inputs, "pod_name", &ids).is_empty();
     let found = Found::new(&ids, wants_names, &mut inputs.pool, facts);
     if found.is_empty() {
         return;
@@ -68,7 +68,7 @@ fn usage(inputs: &mut Inputs, facts: &dyn Facts) {
     fill_texts(inputs, &found, &TEXTS);
     for (name, values) in LONGS.into_iter().zip(&found.longs) {
         if let Some(stored) = column(inputs, name) {
-            stored.fill_longs(|row| found.of(values, row)?);
+            stored.fill_longs(|row| found.of(values, row)?.get());
         }
     }
     if let Some(stored) = column(inputs, "host_network") {
@@ -113,17 +113,14 @@ fn ids(inputs: &mut Inputs) -> Vec<u32> {
 }
 
 /// Rows of pods that have no value.
-fn lacking(inputs: &mut Inputs, name: &str, ids: &[u32]) -> impl Iterator<Item = usize> + use<> {
-    let lacks: Vec<usize> = match column(inputs, name) {
-        Some(Stored::Texts(texts)) => {
-            let texts = texts.to_vec();
-            let rows = texts.into_iter().zip(ids).enumerate();
-            let lacks = rows.filter(|(_, (text, id))| *text == ABSENT && **id != ABSENT);
-            lacks.map(|(row, _)| row).collect()
-        }
-        _ => (0..ids.len()).collect(),
+fn lacking(inputs: &mut Inputs, name: &str, ids: &[u32]) -> Vec<usize> {
+    let texts = match column(inputs, name) {
+        Some(Stored::Texts(texts)) => texts.to_vec(),
+        _ => vec![ABSENT; ids.len()],
     };
-    lacks.into_iter()
+    let rows = texts.iter().zip(ids).enumerate();
+    let lacks = rows.filter(|(_, (text, id))| **text == ABSENT && **id != ABSENT);
+    lacks.map(|(row, _)| row).collect()
 }
 
 fn column<'a>(inputs: &'a mut Inputs, name: &str) -> Option<&'a mut Stored> {
@@ -134,7 +131,9 @@ fn column<'a>(inputs: &'a mut Inputs, name: &str) -> Option<&'a mut Stored> {
 
 fn fill_texts(inputs: &mut Inputs, found: &Found, columns: &[(&str, Rule)]) {
     for ((name, rule), values) in columns.iter().zip(&found.texts) {
-        if let Some(stored) = column(inputs, name) {
+        if let Some(stored) = column(inputs, name)
+            && (*rule == Rule::Always || stored.lacks_texts())
+        {
             let is_filled = |number: u32| *rule == Rule::Lacking && number != ABSENT;
             stored.fill_texts(|row, number| match found.of(values, row) {
                 Some(value) if value != ABSENT && !is_filled(number) => value,

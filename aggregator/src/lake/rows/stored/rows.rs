@@ -97,6 +97,14 @@ impl<T: Exact> Rows<T> {
         self.len = self.each.len();
     }
 
+    /// Whether a row has this value.
+    pub fn has(&self, value: T) -> bool {
+        match self.same() {
+            Some(same) => same.is(value),
+            None => self.each.iter().any(|other| other.is(value)),
+        }
+    }
+
     /// The rows, to be changed in place.
     pub fn each_mut(&mut self) -> &mut [T] {
         self.spread(self.len);

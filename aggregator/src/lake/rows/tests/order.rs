@@ -58,7 +58,7 @@ fn texts_are_ranked_as_they_compare() {
     let numbers: Vec<u32> = texts.iter().map(|text| pool.shared(text)).collect();
     let ranks = Ranks::new(&pool, ranks::distinct(&pool, &numbers));
     let sorted: Vec<&str> = ranks
-        .sorted
+        .texts
         .iter()
         .map(|number| pool.get(*number))
         .collect();
