@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     ingest::Taker,
     lake::{LakeError, rows::WriteSettings, settings::Settings as LakeSettings},
+    push::NotTaken,
     serve::Behind,
     service::{Service, Settings, When},
     status::Page,
@@ -39,6 +40,7 @@ pub async fn start(
     let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
     let mut settings = Settings::new(lake);
     settings.bounds.held.bytes = config.memory;
+    settings.cluster = config.cluster.as_str().into();
     settings.when = When {
         bytes: config.triggers.bytes,
         rows: config.triggers.rows as u64,
@@ -51,6 +53,10 @@ pub async fn start(
 impl Taker for Service {
     async fn take(&self, node: Option<&str>, body: Bytes) -> Result<Ack, Refusal> {
         Self::take(self, node, body).await
+    }
+
+    async fn push(&self, node: Option<&str>, body: &[u8]) -> Result<(), NotTaken> {
+        Self::push(self, node, body)
     }
 
     fn missing(&self) -> Vec<String> {
@@ -164,6 +170,11 @@ fn batches(service: &Service, page: &mut Page) {
         ("ahead", &tally.ahead),
         ("no_room", &tally.full),
     ] {
+        page.line(name, &[("outcome", outcome)], counter.get());
+    }
+    let name = "podledger_aggregator_pushes_total";
+    page.head(name, "counter", "Pushes that came, by what became of them.");
+    for (outcome, counter) in [("taken", &tally.pushed), ("known", &tally.pushed_again)] {
         page.line(name, &[("outcome", outcome)], counter.get());
     }
     let name = "podledger_aggregator_commits_total";

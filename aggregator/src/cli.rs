@@ -161,6 +161,24 @@ pub struct Serve {
     )]
     pub drain_time: Option<String>,
 
+    /// Take what older collectors push to POST /metrics: on (from anybody!), off, or auto, which is on
+    /// with `--auth none` only [default: auto]
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "PODLEDGER_AGGREGATOR_PUSH",
+        help_heading = "Older collectors"
+    )]
+    pub push: Option<String>,
+    /// Name of the cluster, for rows whose sender names none [default: default-cluster]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CLUSTER_NAME",
+        help_heading = "Older collectors"
+    )]
+    pub cluster: Option<String>,
+
     /// Address for probes and Prometheus, plain HTTP; `off` for none [default: 0.0.0.0:8888]
     #[arg(
         long,

@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     auth::{Authenticator, FileError, Kubernetes, TokenFile},
     config::{Auth, Config},
-    ingest::{Front, FrontError, Router, Stop, Taker, TlsError},
+    ingest::{Front, FrontError, Pushes, Router, Stop, Taker, TlsError},
     status::{self, Metrics, Reporter},
 };
 
@@ -76,9 +76,14 @@ where
     let metrics = Arc::new(Metrics::default());
     let auth = authenticator(&config.auth, &metrics)?;
     config.files.check()?;
+    let limits = config.limits;
+    let pushes = Pushes::new(config.push, limits, Arc::clone(&metrics), stop.clone());
+    let pushes = Arc::new(pushes);
+    warn_of_pushes(config);
     let reporter = Arc::new(Reporter {
         metrics: Arc::clone(&metrics),
         taker: OnceLock::new(),
+        pushes: Arc::clone(&pushes),
         stop: stop.clone(),
     });
     let (status, _serving_status) = match config.status_listen {
@@ -97,7 +102,7 @@ where
     let taker: Arc<dyn Taker> = behind.clone();
     // It is set here alone.
     drop(reporter.taker.set(Arc::clone(&taker)));
-    let router = Router::new(taker, auth, metrics, config.limits, stop);
+    let router = Router::new(taker, auth, metrics, limits, stop).with_pushes(pushes);
     let front = Front::open(config.listen, config.files.clone(), router).await?;
     told(Addresses {
         agents: front.address().unwrap_or(config.listen),
@@ -128,6 +133,15 @@ async fn serve_status(
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     Ok((address, tokio::spawn(status::serve(listener, reporter))))
+}
+
+/// The plain port asks nobody for a token, as the older aggregator's did not.
+fn warn_of_pushes(config: &Config) {
+    if let (true, Some(address)) = (config.push, config.status_listen) {
+        log::warn!(
+            "--push: whoever reaches {address} may push rows of any node; let network policies keep others away"
+        );
+    }
 }
 
 fn authenticator(auth: &Auth, metrics: &Arc<Metrics>) -> Result<Authenticator, FileError> {

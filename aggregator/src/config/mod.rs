@@ -9,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::{
     cli::Serve,
     ingest::{Files, Limits},
+    service::CLUSTER,
     store_url::StoreUrl,
 };
 
@@ -75,6 +76,10 @@ pub struct Config {
     pub files: Files,
     /// Who may write.
     pub auth: Auth,
+    /// Whether what older collectors push is taken.
+    pub push: bool,
+    /// Name of the cluster.
+    pub cluster: String,
     /// What peers may have.
     pub limits: Limits,
     /// Of the runtime.
@@ -123,6 +128,7 @@ impl Reader<'_> {
                 .map(Some),
         };
         let (files, auth, limits) = (self.files(), self.auth(), self.limits());
+        let (push, cluster) = (self.push(auth.as_ref()), self.cluster_name());
         let threads = self.value("--threads", &options.threads, "2", |text| {
             parse::count(text, (1, 64))
         });
@@ -137,6 +143,8 @@ impl Reader<'_> {
             status_listen: status_listen?,
             files: files?,
             auth: auth?,
+            push: push?,
+            cluster: cluster?,
             limits: limits?,
             threads: threads?,
             log_level: log_level?,
@@ -249,6 +257,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// By itself only where anybody may write anyway.
+    fn push(&mut self, auth: Option<&Auth>) -> Option<bool> {
+        let by_itself = matches!(auth, Some(Auth::None));
+        self.value("--push", &self.options.push, "auto", |text| match text {
+            "auto" => Ok(by_itself),
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("write auto, on or off".to_owned()),
+        })
+    }
+
+    fn cluster_name(&mut self) -> Option<String> {
+        self.value("--cluster", &self.options.cluster, CLUSTER, parse::name)
     }
 
     fn cluster(&mut self) -> Option<Auth> {

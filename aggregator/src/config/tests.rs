@@ -43,6 +43,7 @@ fn defaults() {
     assert_eq!((config.threads, config.memory), (2, 96 << 20));
     assert_eq!(config.limits.connections, 8_192);
     assert_eq!(config.auth, Auth::None);
+    assert_eq!(config.cluster, "default-cluster");
     assert!(!config.debug_k8s_api);
 }
 

@@ -1,10 +1,13 @@
 //! How much is held, how often it is committed, and what is refused.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use protocol::Limits;
 
 use crate::{intake::Bounds, lake::settings::Settings as LakeSettings};
+
+/// The name of a cluster that has none; agents have the same.
+pub const CLUSTER: &str = "default-cluster";
 
 /// Whichever comes first. What is held is then committed.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// When it is committed.
     pub when: When,
+    /// Cluster of what is pushed, which names none.
+    pub cluster: Arc<str>,
     /// The ledger is read at most this often on behalf of requests.
     pub reload_every: Duration,
     /// A request waits for that for so long.
@@ -55,6 +60,7 @@ impl Settings {
             limits: Limits::default(),
             bounds: Bounds::default(),
             when: When::default(),
+            cluster: CLUSTER.into(),
             reload_every: Duration::from_millis(250),
             reload_within: Duration::from_secs(5),
             pause: Duration::from_secs(10),
