@@ -14,7 +14,7 @@ use crate::{
     serve::Behind,
     service::{Service, Settings, When},
     status::Page,
-    store_url::StoreError,
+    store_url::{Patience, StoreError},
 };
 
 /// Why the tables can't be opened.
@@ -37,6 +37,10 @@ pub async fn start(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Service, StartError> {
     let (store, prefix) = config.store.open(environment)?;
+    config
+        .store
+        .reach(&*store, &prefix, Patience::default())
+        .await?;
     let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
     let mut settings = Settings::new(lake);
     settings.bounds.held.bytes = config.memory;

@@ -30,7 +30,7 @@ pub enum Command {
 pub struct Serve {
     /// Where the tables are: s3://bucket/prefix, file:///directory, or memory: for tests
     ///
-    /// Without it, S3_BUCKET and S3_PREFIX tell. AWS_REGION, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
+    /// Without it, S3_BUCKET and S3_PREFIX [default: k8s-metrics/] tell. AWS_REGION [default: us-east-1], AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
     /// AWS_SECRET_ACCESS_KEY are heeded, as are web identities and instance profiles.
     #[arg(
         long,

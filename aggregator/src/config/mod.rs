@@ -17,6 +17,9 @@ pub use problems::{Problem, Problems};
 
 /// Where a pod finds its own token and the cluster's CA.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The older system's bucket and prefix.
+const BUCKET: &str = "k8s-usage-data";
+const PREFIX: &str = "k8s-metrics/";
 /// Least room for batches: two of the largest messages.
 const LEAST_MEMORY: usize = 16 << 20;
 
@@ -156,10 +159,11 @@ impl Reader<'_> {
         let environment = self.environment;
         let (name, parsed) = match given(&self.options.store) {
             Some(url) => ("--store", StoreUrl::parse(url)),
-            None => match environment("S3_BUCKET").filter(|bucket| !bucket.is_empty()) {
+            None => match self.bucket() {
                 Some(bucket) => {
-                    let prefix = environment("S3_PREFIX").unwrap_or_default();
-                    ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, &prefix))
+                    let prefix = environment("S3_PREFIX").filter(|prefix| !prefix.is_empty());
+                    let prefix = prefix.as_deref().unwrap_or(PREFIX);
+                    ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, prefix))
                 }
                 None => {
                     let advice =
@@ -170,6 +174,14 @@ impl Reader<'_> {
             },
         };
         self.kept(name, parsed.map_err(|error| crate::error_chain(&error)))
+    }
+
+    /// The older system's default is somebody's bucket, all over the world: it is taken on an endpoint of one's
+    /// own alone.
+    fn bucket(&self) -> Option<String> {
+        let told = |name| (self.environment)(name).filter(|text| !text.is_empty());
+        let default = || told("AWS_ENDPOINT_URL").map(|_| BUCKET.to_owned());
+        told("S3_BUCKET").or_else(default)
     }
 
     fn triggers(&mut self) -> Option<Triggers> {

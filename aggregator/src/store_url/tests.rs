@@ -70,6 +70,19 @@ fn s3_takes_the_older_system_s_variables() {
     assert!(!format!("{store:?}").contains("geheim"));
 }
 
+#[test]
+fn s3_has_a_region_and_heeds_nothing_that_is_empty() {
+    let value = |environment: [(&str, &str); 2], key: &str| {
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        s3("b", environment).get_config_value(&key.parse().unwrap())
+    };
+    let empty = [("AWS_REGION", ""), ("AWS_ACCESS_KEY_ID", "")];
+    assert_eq!(value(empty, "aws_region").as_deref(), Some("us-east-1"));
+    assert_eq!(value(empty, "aws_access_key_id"), None);
+    let usual = [("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_REGION", "")];
+    assert_eq!(value(usual, "aws_region").as_deref(), Some("eu-west-1"));
+}
+
 struct Place(PathBuf);
 
 impl Place {
