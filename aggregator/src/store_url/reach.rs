@@ -48,8 +48,9 @@ impl StoreUrl {
                 }
                 return Ok(());
             };
-            let advice = advice(&source);
-            if is_final(&source) || Instant::now() + patience.pause >= end {
+            let why = Why::of(&source);
+            let advice = why.advice();
+            if why.is_final() || Instant::now() + patience.pause >= end {
                 let what = self.to_string();
                 return Err(StoreError::Unreachable {
                     what,
@@ -81,43 +82,58 @@ async fn look(store: &dyn ObjectStore, prefix: &Path, time: Duration) -> Result<
     first.map(drop)
 }
 
-/// The library's kinds tell a refusal from a fault, but for what it has no kind for.
-fn is_final(error: &Error) -> bool {
-    match error {
-        Error::Generic { .. } => is_elsewhere(error) || is_status(error, "400"),
-        Error::JoinError { .. } => false,
-        _ => true,
-    }
+/// Why a store can't be used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    NoBucket,
+    NotLetIn,
+    Elsewhere,
+    NotUnderstood,
+    NoCredentials,
+    Away,
 }
 
-fn advice(error: &Error) -> &'static str {
-    match error {
-        Error::NotFound { .. } => {
-            "there is no such bucket: make it, or correct --store or S3_BUCKET"
+impl Why {
+    /// The library has no kinds for what a listing fails with: its words are all there is.
+    fn of(error: &Error) -> Self {
+        let words = error_chain(error);
+        let is_status = |status: u16| words.contains(&format!("status code: {status}"));
+        match error {
+            Error::NotFound { .. } => Self::NoBucket,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Self::NotLetIn,
+            _ if words.contains(METADATA) => Self::NoCredentials,
+            _ if is_status(404) => Self::NoBucket,
+            _ if is_status(403) || is_status(401) => Self::NotLetIn,
+            _ if words.contains("redirect without LOCATION") => Self::Elsewhere,
+            _ if is_status(400) => Self::NotUnderstood,
+            _ => Self::Away,
         }
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            "the store does not let this process in: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-             what the role may do (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)"
+    }
+
+    /// Waiting can't mend it. Credentials of an instance may be late.
+    fn is_final(self) -> bool {
+        !matches!(self, Self::Away | Self::NoCredentials)
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::NoBucket => "there is no such bucket: make it, or correct --store or S3_BUCKET",
+            Self::NotLetIn => {
+                "the store does not let this process in: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                 what the role may do (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)"
+            }
+            Self::Elsewhere => "the bucket is in another region: set AWS_REGION to it",
+            Self::NotUnderstood => {
+                "the store does not understand what it is asked: check AWS_REGION, AWS_ENDPOINT_URL and the \
+                 bucket's name"
+            }
+            Self::NoCredentials => {
+                "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod a role"
+            }
+            Self::Away => "check AWS_ENDPOINT_URL, and that the network lets this process out",
         }
-        error if is_elsewhere(error) => "the bucket is in another region: set AWS_REGION to it",
-        error if is_status(error, "400") => {
-            "the store does not understand what it is asked: check AWS_REGION, AWS_ENDPOINT_URL and the \
-             bucket's name"
-        }
-        error if error_chain(error).contains(METADATA) => {
-            "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod a role"
-        }
-        _ => "check AWS_ENDPOINT_URL, and that the network lets this process out",
     }
 }
 
 /// Where credentials of an instance are asked for when none are told.
 const METADATA: &str = "169.254.169.254";
-
-fn is_elsewhere(error: &Error) -> bool {
-    error_chain(error).contains("redirect without LOCATION")
-}
-
-fn is_status(error: &Error, status: &str) -> bool {
-    error_chain(error).contains(&format!("status code: {status}"))
-}
