@@ -15,7 +15,7 @@ pub enum Kind {
     Volumes,
     /// Their metadata only: which Deployment a pod is of.
     ReplicaSets,
-    /// Their metadata only: which CronJob a pod is of.
+    /// Their metadata only: which `CronJob` a pod is of.
     Jobs,
 }
 

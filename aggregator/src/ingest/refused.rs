@@ -21,7 +21,7 @@ pub struct Refused {
     /// How it is counted.
     pub reason: Reason,
     /// Whoever pushes is told this, in the published form.
-    problems: Vec<Problem>,
+    problems: Box<[Problem]>,
     /// Methods that there are, where it is for the method.
     allowed: &'static str,
 }
@@ -77,13 +77,13 @@ impl Refused {
             };
             let split = reason.split_once(": ").filter(|(field, _)| is_name(field));
             let (field, reason) = split.unwrap_or(("request", reason));
-            self.problems = vec![Problem::new(field, reason)];
+            self.problems = Box::new([Problem::new(field, reason)]);
         }
         self
     }
 
     fn body(&self) -> Vec<u8> {
-        let told = match self.problems.as_slice() {
+        let told = match &*self.problems {
             [] => serde_json::to_vec(&self.refusal),
             errors => serde_json::to_vec(&Told {
                 status: "error",
@@ -131,7 +131,7 @@ impl From<Refusal> for Refused {
         Self {
             reason: refusal.kind.into(),
             refusal,
-            problems: Vec::new(),
+            problems: Box::default(),
             allowed: "POST",
         }
     }
@@ -142,7 +142,7 @@ impl From<NotTaken> for Refused {
         let first = not_taken.problems.first();
         let reason = first.map(|problem| format!("{}: {}", problem.field, problem.reason));
         Self {
-            problems: not_taken.problems,
+            problems: not_taken.problems.into(),
             ..Self::new(not_taken.kind, reason.unwrap_or_default())
         }
     }

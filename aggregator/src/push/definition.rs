@@ -420,15 +420,11 @@ macro_rules! object {
 pub(super) use object;
 
 /// A field of an object while that is read.
+#[derive(Default)]
 pub(super) enum Field<T> {
+    #[default]
     Absent,
     Read(Option<T>),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T: Part> Field<T> {

@@ -13,8 +13,10 @@ use protocol::{RefusalKind, Timestamp};
 use serde::Serialize;
 
 pub use body::{Payload, Pod, parse, schema};
-pub(crate) use rows::{BOOT_ID, frame};
-pub(crate) use senders::{Next, Senders, Turn};
+pub(crate) use rows::BOOT_ID;
+pub use rows::frame;
+pub use senders::Next;
+pub(crate) use senders::{Senders, Turn};
 
 /// Where older collectors push to.
 pub const PATH: &str = "/metrics";
@@ -59,21 +61,23 @@ impl NotTaken {
     }
 }
 
-/// What a push becomes a batch with.
-pub(crate) struct Place<'a> {
+/// What makes a batch of a payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
     /// Cluster, which no payload names.
-    pub(crate) cluster: &'a str,
+    pub cluster: &'a str,
     /// Its turn.
-    pub(crate) next: &'a Next,
+    pub next: &'a Next,
 }
 
-/// When a payload says that it was made.
 impl Payload {
-    pub(crate) fn end(&self) -> Timestamp {
+    /// When its window ended.
+    pub fn end(&self) -> Timestamp {
         self.timestamp.0
     }
 
-    pub(crate) fn node(&self) -> &str {
+    /// Whose it is.
+    pub fn node(&self) -> &str {
         &self.node_name.0
     }
 }

@@ -10,7 +10,7 @@ use super::{Payload, Place, Pod};
 pub(crate) const BOOT_ID: &str = "push";
 
 /// The bytes of the batch.
-pub(crate) fn frame(payload: &Payload, place: &Place<'_>) -> Bytes {
+pub fn frame(payload: &Payload, place: &Place<'_>) -> Bytes {
     let header = Header {
         cluster: place.cluster.to_owned(),
         node: payload.node().to_owned(),

@@ -38,10 +38,13 @@ struct Node {
 
 /// The batch that a push becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Next {
-    pub(crate) epoch: Epoch,
-    pub(crate) seq: u64,
-    pub(crate) window_start: Timestamp,
+pub struct Next {
+    /// Of its sender.
+    pub epoch: Epoch,
+    /// In that epoch.
+    pub seq: u64,
+    /// Start of its window.
+    pub window_start: Timestamp,
 }
 
 /// What is to be done with a push.

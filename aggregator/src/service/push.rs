@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use protocol::{RefusalKind, Timestamp};
+use protocol::{Refusal, RefusalKind, Timestamp};
 use tokio::time::Instant;
 
 use super::{Service, check};
@@ -16,7 +16,8 @@ impl Service {
     /// Takes a push of a peer whose node is already known to be `node`; `None` when anybody may speak for
     /// any node.
     pub fn push(&self, node: Option<&str>, body: &[u8]) -> Result<(), NotTaken> {
-        self.with(|state| state.open()).map_err(busy)?;
+        let is_open = self.with(|state| state.open());
+        is_open.map_err(|refusal| busy(&refusal.reason))?;
         let payload = push::parse(body).map_err(malformed)?;
         if let Some(node) = node.filter(|node| *node != payload.node()) {
             let reason = format!("{node} may not speak for {}", payload.node());
@@ -81,12 +82,12 @@ impl Service {
             Ok(offered)
         });
         self.wake.notify_one();
-        offered.map_err(|refusal: protocol::Refusal| busy(refusal))
+        offered.map_err(|refusal: Refusal| busy(&refusal.reason))
     }
 }
 
-fn busy(reason: impl ToString) -> NotTaken {
-    NotTaken::new(RefusalKind::Busy, "request", reason.to_string())
+fn busy(reason: &str) -> NotTaken {
+    NotTaken::new(RefusalKind::Busy, "request", reason)
 }
 
 fn malformed(problems: Vec<Problem>) -> NotTaken {
