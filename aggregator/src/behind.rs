@@ -13,10 +13,11 @@ use crate::{
     enrich::{Kind, Objects},
     ingest::Taker,
     lake::{LakeError, rows::WriteSettings, settings::Settings as LakeSettings},
+    push::NotTaken,
     serve::Behind,
     service::{Ready, Service, Settings, When},
     status::Page,
-    store_url::StoreError,
+    store_url::{Patience, StoreError},
 };
 
 /// Why the tables can't be opened.
@@ -51,6 +52,10 @@ pub async fn start(
     ready: Ready,
 ) -> Result<Aggregator, StartError> {
     let (store, prefix) = config.store.open(environment)?;
+    config
+        .store
+        .reach(&*store, &prefix, Patience::default())
+        .await?;
     let mut write = WriteSettings::default();
     if let Some(objects) = &objects {
         write.known = objects.clone();
@@ -58,6 +63,7 @@ pub async fn start(
     let lake = LakeSettings::new(Arc::new(write));
     let mut settings = Settings::new(lake);
     settings.bounds.held.bytes = config.memory;
+    settings.cluster = config.cluster.as_str().into();
     settings.when = When {
         bytes: config.triggers.bytes,
         rows: config.triggers.rows as u64,
@@ -84,6 +90,10 @@ pub async fn start(
 impl Taker for Aggregator {
     async fn take(&self, node: Option<&str>, body: Bytes) -> Result<Ack, Refusal> {
         self.service.take(node, body).await
+    }
+
+    async fn push(&self, node: Option<&str>, body: &[u8]) -> Result<(), NotTaken> {
+        self.service.push(node, body)
     }
 
     fn missing(&self) -> Vec<String> {
@@ -228,6 +238,11 @@ fn batches(service: &Service, page: &mut Page) {
         ("ahead", &tally.ahead),
         ("no_room", &tally.full),
     ] {
+        page.line(name, &[("outcome", outcome)], counter.get());
+    }
+    let name = "podledger_aggregator_pushes_total";
+    page.head(name, "counter", "Pushes that came, by what became of them.");
+    for (outcome, counter) in [("taken", &tally.pushed), ("known", &tally.pushed_again)] {
         page.line(name, &[("outcome", outcome)], counter.get());
     }
     let name = "podledger_aggregator_commits_total";

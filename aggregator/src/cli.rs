@@ -36,7 +36,7 @@ pub enum Command {
 pub struct Serve {
     /// Where the tables are: s3://bucket/prefix, file:///directory, or memory: for tests
     ///
-    /// Without it, S3_BUCKET and S3_PREFIX tell. AWS_REGION, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
+    /// Without it, S3_BUCKET and S3_PREFIX [default: k8s-metrics/] tell. AWS_REGION [default: us-east-1], AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
     /// AWS_SECRET_ACCESS_KEY are heeded, as are web identities and instance profiles.
     #[arg(
         long,
@@ -207,6 +207,24 @@ pub struct Serve {
     /// auto is on in a pod of a cluster.
     #[arg(long, value_name = "CHOICE", env = "PODLEDGER_AGGREGATOR_WATCH")]
     pub watch: Option<String>,
+    /// Take what older collectors push to POST /metrics: on (from anybody!), off, or auto, which is on
+    /// with `--auth none` only [default: auto]
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "PODLEDGER_AGGREGATOR_PUSH",
+        help_heading = "Older collectors"
+    )]
+    pub push: Option<String>,
+    /// Name of the cluster, for rows whose sender names none [default: default-cluster]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CLUSTER_NAME",
+        help_heading = "Older collectors"
+    )]
+    pub cluster: Option<String>,
+
     /// Address for probes and Prometheus, plain HTTP; `off` for none [default: 0.0.0.0:8888]
     #[arg(
         long,
@@ -224,6 +242,9 @@ pub struct Serve {
     #[arg(long, value_name = "BOOL", env = "DEBUG_K8S_API", num_args = 0..=1, default_missing_value = "true")]
     pub debug_k8s_api: Option<String>,
 }
+
+#[cfg(test)]
+mod reference;
 
 #[cfg(test)]
 mod tests {

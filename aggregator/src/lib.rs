@@ -15,6 +15,8 @@ pub mod intake;
 pub mod lake;
 pub mod logger;
 pub mod memory;
+pub mod openapi;
+pub mod push;
 pub mod serve;
 pub mod service;
 pub mod status;

@@ -13,7 +13,7 @@ use crate::{
     auth::{Authenticator, FileError, Kubernetes, TokenFile},
     config::{Auth, Config},
     enrich::watch::Watches,
-    ingest::{Front, FrontError, Router, Stop, Taker, TlsError},
+    ingest::{Front, FrontError, Pushes, Router, Stop, Taker, TlsError},
     status::{self, Metrics, Reporter},
 };
 
@@ -78,9 +78,14 @@ where
     let metrics = Arc::new(Metrics::default());
     let auth = authenticator(&config.auth, &metrics)?;
     config.files.check()?;
+    let limits = config.limits;
+    let pushes = Pushes::new(config.push, limits, Arc::clone(&metrics), stop.clone());
+    let pushes = Arc::new(pushes);
+    warn_of_pushes(config);
     let reporter = Arc::new(Reporter {
         metrics: Arc::clone(&metrics),
         taker: OnceLock::new(),
+        pushes: Arc::clone(&pushes),
         stop: stop.clone(),
         watches: Arc::clone(&watches),
         debug_k8s_api: config.debug_k8s_api,
@@ -102,8 +107,9 @@ where
     let taker: Arc<dyn Taker> = behind.clone();
     // It is set here alone.
     drop(reporter.taker.set(Arc::clone(&taker)));
-    let router =
-        Router::new(taker, auth, metrics, config.limits, stop).with_health(Arc::clone(&reporter));
+    let router = Router::new(taker, auth, metrics, limits, stop)
+        .with_pushes(pushes)
+        .with_health(Arc::clone(&reporter));
     let front = Front::open(config.listen, config.files.clone(), router).await?;
     told(Addresses {
         agents: front.address().unwrap_or(config.listen),
@@ -134,6 +140,15 @@ async fn serve_status(
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     Ok((address, tokio::spawn(status::serve(listener, reporter))))
+}
+
+/// The plain port asks nobody for a token, as the older aggregator's did not.
+fn warn_of_pushes(config: &Config) {
+    if let (true, Some(address)) = (config.push, config.status_listen) {
+        log::warn!(
+            "--push: whoever reaches {address} may push rows of any node; let network policies keep others away"
+        );
+    }
 }
 
 fn authenticator(auth: &Auth, metrics: &Arc<Metrics>) -> Result<Authenticator, FileError> {

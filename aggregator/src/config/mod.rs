@@ -10,6 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::{
     cli::Serve,
     ingest::{Files, Limits},
+    service::CLUSTER,
     store_url::StoreUrl,
 };
 
@@ -18,6 +19,9 @@ pub use problems::{Problem, Problems};
 
 /// Where a pod finds its own token and the cluster's CA.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The older system's bucket and prefix.
+const BUCKET: &str = "k8s-usage-data";
+const PREFIX: &str = "k8s-metrics/";
 /// Least room for batches: two of the largest messages.
 const LEAST_MEMORY: usize = 16 << 20;
 
@@ -88,6 +92,10 @@ pub struct Config {
     pub auth: Auth,
     /// Whose pods, nodes and volumes are watched; none where nothing is.
     pub watch: Option<Cluster>,
+    /// Whether what older collectors push is taken.
+    pub push: bool,
+    /// Name of the cluster.
+    pub cluster: String,
     /// What peers may have.
     pub limits: Limits,
     /// Of the runtime.
@@ -137,6 +145,7 @@ impl Reader<'_> {
         };
         let (files, auth, limits) = (self.files(), self.auth(), self.limits());
         let watch = self.watch();
+        let (push, cluster) = (self.push(auth.as_ref()), self.cluster_name());
         let threads = self.value("--threads", &options.threads, "2", |text| {
             parse::count(text, (1, 64))
         });
@@ -154,6 +163,8 @@ impl Reader<'_> {
             files: files?,
             auth: auth?,
             watch: watch?,
+            push: push?,
+            cluster: cluster?,
             limits: limits?,
             threads: threads?,
             log_level: log_level?,
@@ -165,10 +176,11 @@ impl Reader<'_> {
         let environment = self.environment;
         let (name, parsed) = match given(&self.options.store) {
             Some(url) => ("--store", StoreUrl::parse(url)),
-            None => match environment("S3_BUCKET").filter(|bucket| !bucket.is_empty()) {
+            None => match self.bucket() {
                 Some(bucket) => {
-                    let prefix = environment("S3_PREFIX").unwrap_or_default();
-                    ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, &prefix))
+                    let prefix = environment("S3_PREFIX").filter(|prefix| !prefix.is_empty());
+                    let prefix = prefix.as_deref().unwrap_or(PREFIX);
+                    ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, prefix))
                 }
                 None => {
                     let advice =
@@ -179,6 +191,14 @@ impl Reader<'_> {
             },
         };
         self.kept(name, parsed.map_err(|error| crate::error_chain(&error)))
+    }
+
+    /// The older system's default is somebody's bucket, all over the world: it is taken on an endpoint of one's
+    /// own alone.
+    fn bucket(&self) -> Option<String> {
+        let told = |name| (self.environment)(name).filter(|text| !text.is_empty());
+        let default = || told("AWS_ENDPOINT_URL").map(|_| BUCKET.to_owned());
+        told("S3_BUCKET").or_else(default)
     }
 
     fn triggers(&mut self) -> Option<Triggers> {
@@ -265,6 +285,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// By itself only where anybody may write anyway.
+    fn push(&mut self, auth: Option<&Auth>) -> Option<bool> {
+        let by_itself = matches!(auth, Some(Auth::None));
+        self.value("--push", &self.options.push, "auto", |text| match text {
+            "auto" => Ok(by_itself),
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("write auto, on or off".to_owned()),
+        })
+    }
+
+    fn cluster_name(&mut self) -> Option<String> {
+        self.value("--cluster", &self.options.cluster, CLUSTER, parse::name)
     }
 
     fn watch(&mut self) -> Option<Option<Cluster>> {

@@ -281,8 +281,8 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
         })
         .await
     });
-    // They take a while to make, and a connection may not stay without a request for long.
-    let cases: Vec<_> = bad_messages().into_iter().chain(bad_batches()).collect();
+    // Made before the connection, which is not kept for long without a request.
+    let cases: Vec<Case> = bad_messages().into_iter().chain(bad_batches()).collect();
     let mut client = Client::new(&ca, told.await.unwrap()).await;
 
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();

@@ -219,7 +219,9 @@ async fn probes_are_answered_from_the_first_moment() {
         404,
         "no batches without TLS"
     );
-    assert_eq!(play.get("POST", "/metrics").await.0, 405);
+    assert_eq!(play.get("PUT", "/metrics").await.0, 405);
+    let (status, body) = play.get("POST", "/metrics").await;
+    assert!(status == 415 && body.contains("content-type"), "{body}");
     assert_eq!(
         play.get("HEAD", "/healthz").await,
         (StatusCode::OK, String::new())

@@ -6,6 +6,9 @@ use protocol::Limits;
 
 use crate::{intake::Bounds, lake::settings::Settings as LakeSettings};
 
+/// The name of a cluster that has none; agents have the same.
+pub const CLUSTER: &str = "default-cluster";
+
 /// Whichever comes first. What is held is then committed.
 #[derive(Clone, Copy, Debug)]
 pub struct When {
@@ -59,6 +62,8 @@ pub struct Settings {
     pub when: When,
     /// Before it is so, only age makes a commit.
     pub ready: Ready,
+    /// Cluster of what is pushed, which names none.
+    pub cluster: Arc<str>,
     /// The ledger is read at most this often on behalf of requests.
     pub reload_every: Duration,
     /// A request waits for that for so long.
@@ -76,6 +81,7 @@ impl Settings {
             bounds: Bounds::default(),
             when: When::default(),
             ready: Ready::default(),
+            cluster: CLUSTER.into(),
             reload_every: Duration::from_millis(250),
             reload_within: Duration::from_secs(5),
             pause: Duration::from_secs(10),
