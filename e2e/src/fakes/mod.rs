@@ -39,4 +39,6 @@ mod agent_tests;
 #[cfg(test)]
 mod aggregator_tests;
 #[cfg(test)]
+mod completion_tests;
+#[cfg(test)]
 mod tests;
