@@ -12,7 +12,11 @@ use crate::{
     config::Config,
     enrich::{Kind, Objects},
     ingest::Taker,
-    lake::{LakeError, rows::WriteSettings, settings::Settings as LakeSettings},
+    lake::{
+        LakeError,
+        rows::{MergeFiles, WriteSettings},
+        settings::Settings as LakeSettings,
+    },
     push::NotTaken,
     serve::Behind,
     service::{Ready, Service, Settings, When},
@@ -72,7 +76,7 @@ pub async fn start(
     settings.ready = ready;
     let service = Service::start(store.clone(), prefix.clone(), settings).await?;
     let keeper = config.care.as_ref().map(|wanted| {
-        let mut settings = care::command::settings();
+        let mut settings = care::command::settings(MergeFiles::beside());
         settings.rules.settle = wanted.settle;
         settings.days = wanted.retention_days;
         let turn = Turn::new(&prefix, service.instance());

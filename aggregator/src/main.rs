@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Command::Generate(_) => memory::give_back(4),
         Command::Serve(_) | Command::Verify(_) => memory::give_back(1),
         // They end soon, and fresh memory costs them time.
-        Command::Compact(_) | Command::Vacuum(_) => {}
+        Command::Compact(_) | Command::Vacuum(_) => memory::share(1),
     }
     let (done, failure) = match &arguments.command {
         Command::Serve(options) => (

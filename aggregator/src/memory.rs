@@ -3,6 +3,17 @@
 //! The allocator of glibc keeps an arena for each thread that ever allocated, and in each of them the most that it
 //! was ever asked for; beside 5,000 connections that is as much again as the connections themselves.
 
+/// The same without giving anything back: memory is taken from the kernel but once.
+#[cfg(target_env = "gnu")]
+pub fn share(arenas: std::ffi::c_int) {
+    // SAFETY: it takes two numbers, and what it does not know it refuses.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, arenas) };
+}
+
+/// See the other.
+#[cfg(not(target_env = "gnu"))]
+pub fn share(_: std::ffi::c_int) {}
+
 /// To be called before there are threads, with the most arenas that there may be: threads that share one wait for each
 /// other. Another C library has no such arenas.
 #[cfg(target_env = "gnu")]

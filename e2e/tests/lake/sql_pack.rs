@@ -6,6 +6,7 @@ use std::{process::Command, sync::Arc};
 use aggregator::{
     care::{Care, Settings, command},
     generate::{Shape, fill},
+    lake::rows::MergeFiles,
 };
 use anyhow::{Context as _, Result, ensure};
 use object_store::path::Path;
@@ -35,7 +36,7 @@ fn take_care(place: &Place) -> Result<()> {
     let next_day = morning().start.plus_us(24 * 3_600_000_000);
     let settings = Settings {
         clock: Arc::new(move || next_day),
-        ..command::settings()
+        ..command::settings(MergeFiles::default())
     };
     let care = Care::new(place.store(), &Path::from(PREFIX), settings);
     let runtime = tokio::runtime::Runtime::new()?;
