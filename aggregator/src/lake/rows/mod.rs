@@ -30,7 +30,7 @@ use super::{
 };
 
 pub use input::{Input, Inputs, Rows};
-pub use known::{Facts, Known, ListId, Nothing, Place, PodFacts, Storage, TextId};
+pub use known::{Facts, Known, ListId, Nothing, Place, PodFacts, PodId, Storage, TextId};
 pub use write::{build, sort, write_files};
 
 /// What bounds one file, and what its rows are completed with.
