@@ -1,7 +1,7 @@
 //! What the store knows of a pod, for its rows.
 
 use super::{MadeBy, Node, Owned, Pod, Store, key::Asked};
-use crate::lake::rows::{Facts, ListId, Place, PodFacts, Storage, TextId};
+use crate::lake::rows::{Facts, ListId, Place, PodFacts, PodId, Storage, TextId};
 
 impl Store {
     fn facts<'a>(&'a self, pod: &'a Pod) -> PodFacts<'a> {
@@ -42,7 +42,7 @@ fn place(node: &Node) -> Place {
 }
 
 impl Facts for Store {
-    fn pod(&self, pod_id: &str) -> Option<PodFacts<'_>> {
+    fn find(&self, pod_id: &str) -> Option<PodId> {
         let asked = Asked::of(pod_id);
         let number = match asked {
             Asked::Uuid(_) => self.pods.find_asked(asked),
@@ -53,8 +53,11 @@ impl Facts for Store {
                 pod.copied().or_else(|| self.pods.find_asked(asked))
             }
         };
-        let pod = self.pods.get(number?)?;
-        Some(self.facts(pod))
+        number.map(PodId)
+    }
+
+    fn pod(&self, id: PodId) -> Option<PodFacts<'_>> {
+        Some(self.facts(self.pods.get(id.0)?))
     }
 
     fn storage(&self, pod: &PodFacts<'_>, volumes: &mut Vec<TextId>) -> Storage {

@@ -38,7 +38,7 @@ fn told(objects: &Objects, pod_id: &str) -> Option<Told> {
 }
 
 fn of(facts: &dyn Facts, pod_id: &str) -> Option<Told> {
-    let pod = facts.pod(pod_id)?;
+    let pod = facts.pod(facts.find(pod_id)?)?;
     let text = |id: TextId| facts.text(id).to_owned();
     let list = |id: ListId| facts.list(id).iter().copied().map(text).collect();
     let mut volumes = Vec::new();

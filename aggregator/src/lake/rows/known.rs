@@ -10,6 +10,10 @@ pub struct TextId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListId(pub u32);
 
+/// A pod by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodId(pub u32);
+
 /// Knows pods.
 pub trait Known: Send + Sync {
     /// Lets somebody look things up; nothing changes meanwhile.
@@ -18,8 +22,10 @@ pub trait Known: Send + Sync {
 
 /// What is known at one moment.
 pub trait Facts {
-    /// The pod of this id, as rows carry it.
-    fn pod(&self, pod_id: &str) -> Option<PodFacts<'_>>;
+    /// The pod of this id, as rows carry it. Apart from [`Self::pod`] so that the processor can wait for several at once.
+    fn find(&self, pod_id: &str) -> Option<PodId>;
+    /// What is known of it.
+    fn pod(&self, id: PodId) -> Option<PodFacts<'_>>;
     /// What is known of a pod's claims; ids of the volumes behind them go into the list.
     fn storage(&self, pod: &PodFacts<'_>, volumes: &mut Vec<TextId>) -> Storage;
     /// A text.

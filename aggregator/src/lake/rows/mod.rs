@@ -32,7 +32,7 @@ use super::{
 };
 
 pub use input::{Input, Inputs, Rows};
-pub use known::{Facts, Known, ListId, Nothing, Place, PodFacts, Storage, TextId};
+pub use known::{Facts, Known, ListId, Nothing, Place, PodFacts, PodId, Storage, TextId};
 pub use merge::{MergeFiles, Scan};
 pub use time::{date, millis};
 pub use write::{build, sort, write_files};

@@ -3,11 +3,11 @@
 
 use super::{
     super::{
-        known::{Facts, ListId, PodFacts, TextId},
+        known::{Facts, ListId, PodFacts, PodId, TextId},
         stored::Span,
         texts::{ABSENT, Pool, as_u32},
     },
-    LISTS, LONGS, TEXTS,
+    LISTS, LONGS, TEXTS, TextColumn,
 };
 
 /// See the module.
@@ -50,6 +50,14 @@ pub struct Lists {
     known: Vec<Span>,
 }
 
+/// Which columns are completed.
+pub struct Wanted {
+    /// In the order of [`TEXTS`].
+    pub texts: [bool; TEXTS.len()],
+    /// All others.
+    pub others: bool,
+}
+
 /// Brings texts into the pool.
 struct Texts<'a> {
     pool: &'a mut Pool,
@@ -59,36 +67,71 @@ struct Texts<'a> {
     volumes: Vec<TextId>,
 }
 
+/// Rows whose pods are looked up together, one step for all of them after the other: most of what a look-up takes is waiting for
+/// memory, and short steps wait for many at once.
+const TOGETHER: usize = 256;
+/// Nobody has looked for this pod yet.
+const UNSEEN: u32 = u32::MAX - 1;
+
 impl Found {
-    /// Looks up the pods of these rows. Names are brought into the pool only if some row wants one.
-    pub fn new(ids: &[u32], wants_names: bool, pool: &mut Pool, facts: &dyn Facts) -> Self {
+    /// Looks up the pods of these rows.
+    pub fn new(ids: &[u32], wanted: &Wanted, pool: &mut Pool, facts: &dyn Facts) -> Self {
         let (text_ids, list_ids) = facts.ends();
         let mut found = Self::default();
         found.rows.reserve_exact(ids.len());
-        let [labels, annotations, claims, _] = &mut found.lists;
-        for lists in [labels, annotations, claims] {
-            lists.known = vec![Span::ABSENT; list_ids];
+        if wanted.others {
+            let [labels, annotations, claims, _] = &mut found.lists;
+            for lists in [labels, annotations, claims] {
+                lists.known = vec![Span::ABSENT; list_ids];
+            }
         }
-        let mut seen = vec![None; pool.len()];
+        let mut seen = vec![UNSEEN; pool.len()];
         let mut texts = Texts {
             pool,
             facts,
             known: vec![ABSENT; text_ids],
             volumes: Vec::new(),
         };
-        for id in ids {
-            let pod = match seen.get_mut(*id as usize) {
-                None => ABSENT,
-                Some(Some(pod)) => *pod,
-                Some(unseen) => {
-                    let pod = facts.pod(texts.pool.get(*id));
-                    let pod = pod.map_or(ABSENT, |pod| found.add(&pod, wants_names, &mut texts));
-                    *unseen.insert(pod)
+        let (mut asked, mut pods) = (Vec::new(), Vec::new());
+        for ids in ids.chunks(TOGETHER) {
+            found.ask(ids, &mut seen, &texts, &mut asked);
+            pods.clear();
+            for (row, id, pod) in asked.drain(..) {
+                let seen = &mut seen[id as usize];
+                if *seen == UNSEEN {
+                    let pod = facts.pod(pod);
+                    let number = as_u32(found.pods + pods.len());
+                    *seen = pod.map_or(ABSENT, |_| number);
+                    pods.extend(pod);
                 }
-            };
-            found.rows.push(pod);
+                found.rows[row] = *seen;
+            }
+            found.add(&pods, wanted, &mut texts);
         }
         found
+    }
+
+    /// Finds the pods of rows: those seen before, and for the others the row, the pod's number in the pool, and its own.
+    fn ask(
+        &mut self,
+        ids: &[u32],
+        seen: &mut [u32],
+        texts: &Texts<'_>,
+        asked: &mut Vec<(usize, u32, PodId)>,
+    ) {
+        for id in ids {
+            let mut pod = ABSENT;
+            if let Some(seen) = seen.get_mut(*id as usize) {
+                if *seen == UNSEEN {
+                    match texts.facts.find(texts.pool.get(*id)) {
+                        Some(pod) => asked.push((self.rows.len(), *id, pod)),
+                        None => *seen = ABSENT,
+                    }
+                }
+                pod = *seen;
+            }
+            self.rows.push(pod);
+        }
     }
 
     /// No pod is known.
@@ -102,41 +145,37 @@ impl Found {
         values.get(*pod as usize).copied()
     }
 
-    fn add(&mut self, pod: &PodFacts<'_>, wants_names: bool, texts: &mut Texts<'_>) -> u32 {
-        let name = match wants_names || pod.workload.is_none() {
-            true => texts.pool.add(pod.name),
-            false => ABSENT,
-        };
-        let workload = pod.workload.map_or(name, |workload| texts.of(workload));
-        let place = pod.place;
-        let row = [
-            texts.of(pod.namespace),
-            name,
-            texts.of_some(pod.owner),
-            texts.of(pod.workload_kind),
-            workload,
-            texts.of_some(pod.qos),
-            texts.of_some(place.instance_id),
-            texts.of_some(place.instance_type),
-            texts.of_some(place.zone),
-            texts.of_some(place.region),
-        ];
-        for (column, value) in self.texts.iter_mut().zip(row) {
-            column.push(value);
+    fn add(&mut self, pods: &[PodFacts<'_>], wanted: &Wanted, texts: &mut Texts<'_>) {
+        self.pods += pods.len();
+        let columns = self.texts.iter_mut().zip(wanted.texts);
+        for ((values, wanted), column) in columns.zip(TEXTS) {
+            if wanted {
+                values.extend(pods.iter().map(|pod| texts.of_column(pod, &column)));
+            }
         }
-        self.host_network.push(pod.host_network);
-        self.add_lists(pod, texts);
-        let number = as_u32(self.pods);
-        self.pods += 1;
-        number
+        if !wanted.others {
+            return;
+        }
+        self.host_network
+            .extend(pods.iter().map(|pod| pod.host_network));
+        let [labels, annotations, claims, _] = &mut self.lists;
+        for pod in pods {
+            labels.push(pod.labels, texts);
+        }
+        for pod in pods {
+            annotations.push(pod.annotations, texts);
+        }
+        for pod in pods {
+            claims.push(Some(pod.claim_names), texts);
+        }
+        for pod in pods {
+            self.add_numbers(pod, texts);
+        }
     }
 
-    /// Its lists, and the numbers that tell of its claims.
-    fn add_lists(&mut self, pod: &PodFacts<'_>, texts: &mut Texts<'_>) {
-        let [labels, annotations, claims, volumes] = &mut self.lists;
-        labels.push(pod.labels, texts);
-        annotations.push(pod.annotations, texts);
-        claims.push(Some(pod.claim_names), texts);
+    /// What it asks for, and what its claims come to.
+    fn add_numbers(&mut self, pod: &PodFacts<'_>, texts: &mut Texts<'_>) {
+        let [.., volumes] = &mut self.lists;
         texts.volumes.clear();
         let storage = texts.facts.storage(pod, &mut texts.volumes);
         volumes.push_volumes(storage.has_all_volumes, texts);
@@ -199,7 +238,11 @@ impl Texts<'_> {
         *known
     }
 
-    fn of_some(&mut self, id: Option<TextId>) -> u32 {
-        id.map_or(ABSENT, |id| self.of(id))
+    fn of_column(&mut self, pod: &PodFacts<'_>, column: &TextColumn) -> u32 {
+        match (column.of)(pod) {
+            Some(id) => self.of(id),
+            None if column.or_name => self.pool.add(pod.name),
+            None => ABSENT,
+        }
     }
 }

@@ -7,26 +7,58 @@ use protocol::Table;
 
 use super::{
     input::Inputs,
-    known::{Facts, Known},
+    known::{Facts, Known, PodFacts, TextId},
     stored::Stored,
     texts::ABSENT,
 };
-use found::Found;
+use found::{Found, Wanted};
 
-/// Columns of texts that are completed.
-const TEXTS: [(&str, Rule); 10] = [
-    ("namespace", Rule::Lacking),
-    ("pod_name", Rule::Lacking),
-    ("owner", Rule::Always),
-    ("workload_kind", Rule::Always),
-    ("workload", Rule::Always),
-    ("qos", Rule::Lacking),
-    ("ec2_instance_id", Rule::Lacking),
-    ("instance_type", Rule::Lacking),
-    ("zone", Rule::Lacking),
-    ("region", Rule::Lacking),
+/// A column of texts that is completed.
+struct TextColumn {
+    name: &'static str,
+    rule: Rule,
+    /// What a pod has there.
+    of: fn(&PodFacts<'_>) -> Option<TextId>,
+    /// Where it has nothing, its name stands there.
+    or_name: bool,
+}
+
+impl TextColumn {
+    const fn new(name: &'static str, rule: Rule, of: fn(&PodFacts<'_>) -> Option<TextId>) -> Self {
+        Self {
+            name,
+            rule,
+            of,
+            or_name: false,
+        }
+    }
+
+    const fn or_name(self) -> Self {
+        Self {
+            or_name: true,
+            ..self
+        }
+    }
+}
+
+/// All of them.
+const TEXTS: [TextColumn; 10] = [
+    TextColumn::new("namespace", Rule::Lacking, |pod| Some(pod.namespace)),
+    TextColumn::new("pod_name", Rule::Lacking, |_| None).or_name(),
+    TextColumn::new("owner", Rule::Always, |pod| pod.owner),
+    TextColumn::new("workload_kind", Rule::Always, |pod| Some(pod.workload_kind)),
+    TextColumn::new("workload", Rule::Always, |pod| pod.workload).or_name(),
+    TextColumn::new("qos", Rule::Lacking, |pod| pod.qos),
+    TextColumn::new("ec2_instance_id", Rule::Lacking, |pod| {
+        pod.place.instance_id
+    }),
+    TextColumn::new("instance_type", Rule::Lacking, |pod| {
+        pod.place.instance_type
+    }),
+    TextColumn::new("zone", Rule::Lacking, |pod| pod.place.zone),
+    TextColumn::new("region", Rule::Lacking, |pod| pod.place.region),
 ];
-/// The first of them, which `pod_network` has too.
+/// Those of them that `pod_network` has too.
 const NAMES: [&str; 2] = ["namespace", "pod_name"];
 /// Columns of numbers.
 const LONGS: [&str; 6] = [
@@ -60,12 +92,19 @@ pub fn complete(inputs: &mut Inputs, known: &dyn Known) {
 
 fn usage(inputs: &mut Inputs, facts: &dyn Facts) {
     let ids = ids(inputs);
-    let wants_names = !lacking(inputs, "pod_name", &ids).is_empty();
-    let found = Found::new(&ids, wants_names, &mut inputs.pool, facts);
+    let texts = TEXTS.map(|column| match column.rule {
+        Rule::Always => true,
+        Rule::Lacking => !lacking(inputs, column.name, &ids).is_empty(),
+    });
+    let wanted = Wanted {
+        texts,
+        others: true,
+    };
+    let found = Found::new(&ids, &wanted, &mut inputs.pool, facts);
     if found.is_empty() {
         return;
     }
-    fill_texts(inputs, &found, &TEXTS);
+    fill_texts(inputs, &found);
     for (name, values) in LONGS.into_iter().zip(&found.longs) {
         if let Some(stored) = column(inputs, name) {
             stored.fill_longs(|row| found.of(values, row)?.get());
@@ -84,18 +123,20 @@ fn usage(inputs: &mut Inputs, facts: &dyn Facts) {
 fn network(inputs: &mut Inputs, facts: &dyn Facts) {
     let ids = ids(inputs);
     // Most rows have both names; only the others are worth a look.
-    let mut wanted = vec![ABSENT; ids.len()];
+    let mut unnamed = vec![ABSENT; ids.len()];
     for name in NAMES {
         for row in lacking(inputs, name, &ids) {
-            if let (Some(slot), Some(id)) = (wanted.get_mut(row), ids.get(row)) {
+            if let (Some(slot), Some(id)) = (unnamed.get_mut(row), ids.get(row)) {
                 *slot = *id;
             }
         }
     }
-    let found = Found::new(&wanted, true, &mut inputs.pool, facts);
-    if !found.is_empty() {
-        fill_texts(inputs, &found, TEXTS.get(..NAMES.len()).unwrap_or_default());
-    }
+    let wanted = Wanted {
+        texts: TEXTS.map(|column| NAMES.contains(&column.name)),
+        others: false,
+    };
+    let found = Found::new(&unnamed, &wanted, &mut inputs.pool, facts);
+    fill_texts(inputs, &found);
 }
 
 /// The pod of each row by its number in the pool. Paths of cgroups are no pods.
@@ -114,13 +155,11 @@ fn ids(inputs: &mut Inputs) -> Vec<u32> {
 
 /// Rows of pods that have no value.
 fn lacking(inputs: &mut Inputs, name: &str, ids: &[u32]) -> Vec<usize> {
-    let texts = match column(inputs, name) {
-        Some(Stored::Texts(texts)) => texts.to_vec(),
-        _ => vec![ABSENT; ids.len()],
-    };
-    let rows = texts.iter().zip(ids).enumerate();
-    let lacks = rows.filter(|(_, (text, id))| **text == ABSENT && **id != ABSENT);
-    lacks.map(|(row, _)| row).collect()
+    let is_pod = |row: &usize| ids.get(*row).is_some_and(|id| *id != ABSENT);
+    match column(inputs, name) {
+        Some(Stored::Texts(texts)) => texts.rows_of(ABSENT).filter(is_pod).collect(),
+        _ => (0..ids.len()).filter(is_pod).collect(),
+    }
 }
 
 fn column<'a>(inputs: &'a mut Inputs, name: &str) -> Option<&'a mut Stored> {
@@ -129,12 +168,13 @@ fn column<'a>(inputs: &'a mut Inputs, name: &str) -> Option<&'a mut Stored> {
     inputs.columns.get_mut(at)
 }
 
-fn fill_texts(inputs: &mut Inputs, found: &Found, columns: &[(&str, Rule)]) {
-    for ((name, rule), values) in columns.iter().zip(&found.texts) {
-        if let Some(stored) = column(inputs, name)
-            && (*rule == Rule::Always || stored.lacks_texts())
+fn fill_texts(inputs: &mut Inputs, found: &Found) {
+    for (TextColumn { name, rule, .. }, values) in TEXTS.into_iter().zip(&found.texts) {
+        // Of columns that nobody wanted there are none.
+        if !values.is_empty()
+            && let Some(stored) = column(inputs, name)
         {
-            let is_filled = |number: u32| *rule == Rule::Lacking && number != ABSENT;
+            let is_filled = |number: u32| rule == Rule::Lacking && number != ABSENT;
             stored.fill_texts(|row, number| match found.of(values, row) {
                 Some(value) if value != ABSENT && !is_filled(number) => value,
                 _ => number,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::columns::Values;
 
-use super::{super::texts::ABSENT, Stored, lists::Span};
+use super::{Stored, lists::Span};
 
 /// Each of these takes the value of a row from its number. A column of another kind stays as it is.
 impl Stored {
@@ -15,14 +15,6 @@ impl Stored {
             for (row, slot) in rows.each_mut().iter_mut().enumerate() {
                 *slot = number(row, *slot);
             }
-        }
-    }
-
-    /// Whether a row of a column of texts may have none.
-    pub fn lacks_texts(&self) -> bool {
-        match self {
-            Self::Texts(rows) => rows.has(ABSENT),
-            _ => true,
         }
     }
 

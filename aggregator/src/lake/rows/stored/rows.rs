@@ -97,12 +97,15 @@ impl<T: Exact> Rows<T> {
         self.len = self.each.len();
     }
 
-    /// Whether a row has this value.
-    pub fn has(&self, value: T) -> bool {
-        match self.same() {
-            Some(same) => same.is(value),
-            None => self.each.iter().any(|other| other.is(value)),
-        }
+    /// Rows that have this value.
+    pub fn rows_of(&self, value: T) -> impl Iterator<Item = usize> {
+        let same = self.same().map(|same| match same.is(value) {
+            true => self.len,
+            false => 0,
+        });
+        let each = self.each.iter().enumerate();
+        let each = each.filter(move |(_, other)| other.is(value));
+        (0..same.unwrap_or(0)).chain(each.map(|(row, _)| row))
     }
 
     /// The rows, to be changed in place.
