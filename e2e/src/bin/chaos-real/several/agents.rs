@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     net::SocketAddr,
+    path::PathBuf,
     rc::Rc,
     sync::{
         Arc,
@@ -120,17 +121,22 @@ fn hurry(settings: &mut Settings) {
     limits.spread.rest_longest = Duration::from_secs(2);
 }
 
-struct One {
+/// What makes an agent's windows.
+struct Source {
     agent: FakeAgent,
     spool: Rc<RefCell<Spool>>,
     grown: Rc<Notify>,
-    shipper: Shipper,
     end: Timestamp,
     seq: u64,
 }
 
+struct One {
+    source: Source,
+    shipper: Shipper,
+}
+
 impl One {
-    fn new(number: u64, settings: Settings, file: std::path::PathBuf) -> Result<Self> {
+    fn new(number: u64, settings: Settings, file: PathBuf) -> Result<Self> {
         let agent = FakeAgent::new(number, PODS, WINDOW_US);
         let (spool, _) = Spool::open(spool::Settings {
             file,
@@ -141,40 +147,42 @@ impl One {
         let queue = (Rc::clone(&spool), Rc::clone(&grown));
         let health = Health::new("aggregator");
         let shipper = Shipper::new(settings, agent.name.clone(), queue, health, number)?;
-        Ok(Self {
+        let source = Source {
             agent,
             spool,
             grown,
-            shipper,
             end: Timestamp::from_system(SystemTime::now()),
             seq: 0,
-        })
+        };
+        Ok(Self { source, shipper })
     }
 
-    /// One window after the other, sent beside; then waits for the last to be committed.
+    /// One window after the other, sent beside; at the end all that is left.
     async fn live(&mut self, is_over: &AtomicBool) -> Result<u64> {
+        tokio::select! {
+            () = self.shipper.run() => {}
+            done = self.source.run(is_over) => done?,
+        }
+        self.shipper.drain(FAREWELL).await;
+        Ok(self.source.seq)
+    }
+}
+
+impl Source {
+    /// Windows until it is over; then it waits for the last to be committed.
+    async fn run(&mut self, is_over: &AtomicBool) -> Result<()> {
         let mut windows = interval(WINDOW);
         while !is_over.load(Ordering::Relaxed) {
-            tokio::select! {
-                () = self.shipper.run() => {}
-                _ = windows.tick() => {}
-            }
+            windows.tick().await;
             self.keep()?;
         }
-        let spool = Rc::clone(&self.spool);
         let committed = async {
-            while !spool.borrow().waiting().is_empty() {
+            while !self.spool.borrow().waiting().is_empty() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        tokio::select! {
-            () = self.shipper.run() => {}
-            done = tokio::time::timeout(PATIENCE, committed) => {
-                done.with_context(|| format!("{}: batches still wait", self.agent.name))?;
-            }
-        }
-        self.shipper.drain(FAREWELL).await;
-        Ok(self.seq)
+        let done = tokio::time::timeout(PATIENCE, committed).await;
+        done.with_context(|| format!("{}: batches still wait", self.agent.name))
     }
 
     fn keep(&mut self) -> Result<()> {
