@@ -91,11 +91,16 @@ impl Place {
 
     /// The command of an aggregator at `port` whose tables are at `store`.
     pub fn aggregator(&self, binary: &Path, store: &str, port: u16) -> Command {
+        self.aggregator_at(binary, store, (Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// The same at any address of this machine.
+    pub fn aggregator_at(&self, binary: &Path, store: &str, address: SocketAddr) -> Command {
         let mut command = Command::new(binary);
         command
             .env("PODLEDGER_AGGREGATOR_STATUS_LISTEN", "off")
             .args(["serve", "--store", store, "--auth", "token-file"])
-            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--listen", &address.to_string()])
             .arg("--tls-cert")
             .arg(self.file("tls.crt"))
             .arg("--tls-key")
@@ -147,10 +152,12 @@ impl Daemon {
 
     /// Waits until it listens at `port`.
     pub fn await_port(&mut self, port: u16) -> Result<()> {
-        let (began, address) = (
-            Instant::now(),
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        );
+        self.await_address((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// Waits until it listens there.
+    pub fn await_address(&mut self, address: SocketAddr) -> Result<()> {
+        let began = Instant::now();
         while TcpStream::connect(address).is_err() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended at once with {status}: {}", self.last_words());

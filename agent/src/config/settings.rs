@@ -187,7 +187,7 @@ pub(super) static SETTINGS: [Setting; 42] = [
         "aggregator.endpoint",
         &["PODLEDGER_AGGREGATOR_ENDPOINT"],
         ("", URL),
-        "The aggregator that gets every row, once: `https://HOST:PORT`. Without one nothing is spooled and nothing sent.",
+        "The aggregator that gets every row, once: `https://HOST:PORT`. Where the name has several addresses, as that of a headless service has, nodes spread over them evenly, and go to the next when one fails; the name is looked up every 30 s. Without an endpoint nothing is spooled and nothing sent.",
         |config, text| {
             let url = parse::url(text).and_then(parse::https_only);
             put(&mut config.aggregator.endpoint, url.map(Some))

@@ -1,6 +1,6 @@
 //! One connection to one endpoint, kept alive, opened anew when it broke.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -187,6 +187,8 @@ pub struct Client {
     settings: Settings,
     tls: Option<TlsConnector>,
     ca_pem: Vec<u8>,
+    /// Which of the host's addresses; none for the one that connects first.
+    address: Option<SocketAddr>,
     connection: Option<Connection>,
     phase: Phase,
     /// The next answer will be about as large as the last one was.
@@ -205,6 +207,7 @@ impl Client {
             settings,
             tls,
             ca_pem: Vec::new(),
+            address: None,
             connection: None,
             phase: Phase::Connect,
             expected_bytes: 0,
@@ -222,6 +225,12 @@ impl Client {
         self.ca_pem = ca_pem.to_vec();
         self.connection = None;
         Ok(())
+    }
+
+    /// Connects to this address of the host from now on.
+    pub fn connect_to(&mut self, address: SocketAddr) {
+        self.address = Some(address);
+        self.connection = None;
     }
 
     /// Ends the connection that it keeps.
@@ -346,9 +355,11 @@ impl Client {
 
     async fn open(&mut self) -> Result<Connection, HttpError> {
         let endpoint = &self.settings.endpoint;
-        let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
-            .await
-            .map_err(|error| HttpError::connect(endpoint, &error))?;
+        let tcp = match self.address {
+            Some(address) => TcpStream::connect(address).await,
+            None => TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await,
+        };
+        let tcp = tcp.map_err(|error| HttpError::connect(endpoint, &error))?;
         tcp.set_nodelay(true)
             .map_err(|error| HttpError::connect(endpoint, &error))?;
         if !endpoint.https {

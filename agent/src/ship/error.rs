@@ -88,6 +88,17 @@ impl ShipError {
         }
     }
 
+    /// Whether another address may do better.
+    pub(super) fn is_of_the_address(&self) -> bool {
+        match self {
+            Self::Http(error) => !matches!(error, HttpError::TooLarge { .. }),
+            Self::Silent { .. } => true,
+            Self::Status { status, .. } => *status >= 500,
+            Self::Refused { kind, .. } => matches!(kind, RefusalKind::Busy | RefusalKind::TooMany),
+            Self::Ca { .. } | Self::Token { .. } | Self::Answer { .. } => false,
+        }
+    }
+
     /// The kind under which it is counted.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! HTTP/1.1 over TLS.
 
+use std::net::SocketAddr;
+
 use super::{
     Settings,
     exchange::{Answered, Failure, Post, retry_after},
@@ -33,6 +35,11 @@ impl Http1 {
     /// Believes these CAs from now on.
     pub fn set_ca(&mut self, ca_pem: &[u8]) -> Result<(), HttpError> {
         self.client.set_ca(ca_pem)
+    }
+
+    /// Connects to this address from now on.
+    pub fn go_to(&mut self, address: SocketAddr) {
+        self.client.connect_to(address);
     }
 
     /// Ends the connection, if there is one.

@@ -1,6 +1,6 @@
 //! Both ways with what they share: the CAs, the token, and the files that these come from.
 
-use std::{io, path::Path};
+use std::{io, net::SocketAddr, path::Path};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -19,7 +19,9 @@ pub(super) struct Link {
     settings: Settings,
     http1: Http1,
     http3: Http3,
-    target: Option<Target>,
+    /// None before it is told where to go.
+    address: Option<SocketAddr>,
+    trust: Option<Trust>,
     ca_pem: Vec<u8>,
     /// What is wrong with the CA bundle while its old content serves.
     trouble: Option<ShipError>,
@@ -33,7 +35,8 @@ impl Link {
         Ok(Self {
             http1: Http1::new(&settings)?,
             http3: Http3::default(),
-            target: None,
+            address: settings.address(),
+            trust: None,
             ca_pem: Vec::new(),
             trouble: None,
             told: None,
@@ -44,6 +47,13 @@ impl Link {
     /// Whom it talks to.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Talks to this address of the host from now on.
+    pub fn go_to(&mut self, address: SocketAddr) {
+        self.http1.go_to(address);
+        self.http3.forget();
+        self.address = Some(address);
     }
 
     /// Sends a message and waits for the whole answer.
@@ -82,8 +92,23 @@ impl Link {
         self.http3.farewell().await;
     }
 
-    /// Whom to connect to, with what the CA bundle holds now.
+    /// Whom to connect to.
     fn target(&mut self) -> Result<Target, ShipError> {
+        let trust = self.trust()?;
+        let endpoint = &self.settings.endpoint;
+        let unknown = || HttpError::Connect {
+            endpoint: endpoint.to_string(),
+            reason: "its host was not looked up yet".to_owned(),
+        };
+        Ok(Target {
+            address: self.address.ok_or_else(unknown)?,
+            settings: self.settings.clone(),
+            trust,
+        })
+    }
+
+    /// Whom to believe, with what the CA bundle holds now.
+    fn trust(&mut self) -> Result<Trust, ShipError> {
         let result = if self.settings.insecure {
             self.believe(None)
         } else {
@@ -94,9 +119,9 @@ impl Link {
             }
         };
         let reason = match result {
-            Ok(target) => {
+            Ok(trust) => {
                 self.told = None;
-                return Ok(target);
+                return Ok(trust);
             }
             Err(reason) => reason,
         };
@@ -106,22 +131,21 @@ impl Link {
             reason: reason.clone(),
         };
         // It may be half written: the next look sees the whole.
-        let kept = self.target.clone();
-        match kept {
-            Some(target) => {
+        match &self.trust {
+            Some(trust) => {
                 self.trouble = is_news.then_some(error);
                 self.told = Some(reason);
-                Ok(target)
+                Ok(trust.clone())
             }
             None => Err(error),
         }
     }
 
     /// What it knows already changes nothing. Others end the connections: they were made by the former.
-    fn believe(&mut self, ca_pem: Option<Vec<u8>>) -> Result<Target, String> {
+    fn believe(&mut self, ca_pem: Option<Vec<u8>>) -> Result<Trust, String> {
         let ca_pem_bytes = ca_pem.as_deref().unwrap_or_default();
-        if let Some(target) = self.target.as_ref().filter(|_| self.ca_pem == ca_pem_bytes) {
-            return Ok(target.clone());
+        if let Some(trust) = self.trust.as_ref().filter(|_| self.ca_pem == ca_pem_bytes) {
+            return Ok(trust.clone());
         }
         let trust = Trust::new(ca_pem.as_deref())?;
         if let Some(pem) = ca_pem {
@@ -129,12 +153,8 @@ impl Link {
             self.ca_pem = pem;
         }
         self.http3.forget();
-        let target = Target {
-            settings: self.settings.clone(),
-            trust,
-        };
-        self.target = Some(target.clone());
-        Ok(target)
+        self.trust = Some(trust.clone());
+        Ok(trust)
     }
 }
 

@@ -243,6 +243,26 @@ async fn where_udp_vanishes_while_an_answer_is_awaited_that_is_noticed() {
 }
 
 #[tokio::test]
+async fn where_only_our_packets_vanish_a_repeated_answer_is_no_sign_of_life() {
+    let mut aggregator = Aggregator::start(echo).await;
+    let is_deaf = aggregator.path.deafness();
+    let deafen = move |seen: &Seen| {
+        is_deaf.store(true, Ordering::Relaxed);
+        echo(seen)
+    };
+    restart(&mut aggregator, deafen, Duration::ZERO);
+    let mut link = link(aggregator.settings());
+    // That this came is never known there: it is sent again and again.
+    post(&mut link, Way::Http3, b"x").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    let failure = post(&mut link, Way::Http3, b"x").await.unwrap_err();
+    assert_eq!(failure.error.kind(), "silent");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(2_200), "{took:?}");
+}
+
+#[tokio::test]
 async fn a_slow_aggregator_is_not_taken_for_a_silent_one() {
     let mut aggregator = Aggregator::start(echo).await;
     restart(&mut aggregator, echo, Duration::from_secs(4));

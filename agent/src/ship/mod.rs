@@ -1,5 +1,5 @@
-//! From the spool to an aggregator. What is sent next, and on which way, is decided by machines without
-//! a clock and without a network of their own (`delivery`, `ways`); the rest joins them with both.
+//! From the spool to an aggregator. What is sent next, on which way and to which address, is decided by machines
+//! without a clock and without a network of their own (`delivery`, `ways`, `spread`); the rest joins them with both.
 
 pub mod delivery;
 mod error;
@@ -9,7 +9,9 @@ mod http3;
 mod link;
 #[cfg(test)]
 mod link_tests;
+pub mod lookup;
 mod settings;
+pub mod spread;
 mod tally;
 pub mod task;
 #[cfg(test)]

@@ -1,8 +1,17 @@
 //! How the aggregator is reached.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
-use super::{delivery, ways};
+use super::{
+    delivery,
+    lookup::{Lookup, System},
+    spread, ways,
+};
 use crate::{
     config::{self, Transport},
     http::{Endpoint, HttpError},
@@ -23,6 +32,8 @@ pub struct Settings {
     pub insecure: bool,
     /// The token for it; without such a file none is shown.
     pub token_file: PathBuf,
+    /// Who tells the addresses of the endpoint's host.
+    pub lookup: Arc<dyn Lookup>,
     /// Waits and bounds.
     pub limits: Limits,
 }
@@ -46,6 +57,8 @@ pub struct Limits {
     pub pace: delivery::Pace,
     /// Pace of the probes.
     pub probes: ways::Timing,
+    /// Of moves from one address to another.
+    pub spread: spread::Timing,
 }
 
 impl Default for Limits {
@@ -62,6 +75,7 @@ impl Default for Limits {
             most_answer_bytes: 256 * 1024,
             pace: delivery::Pace::default(),
             probes: ways::Timing::default(),
+            spread: spread::Timing::default(),
         }
     }
 }
@@ -83,6 +97,7 @@ impl Settings {
             server_name: config.server_name.clone(),
             insecure: config.insecure,
             token_file: config.token_file.clone(),
+            lookup: Arc::new(System),
             limits: Limits::default(),
         })
     }
@@ -90,6 +105,12 @@ impl Settings {
     /// The name that the certificate must be for.
     pub(super) fn name(&self) -> &str {
         self.server_name.as_deref().unwrap_or(&self.endpoint.host)
+    }
+
+    /// The endpoint's address, where its host is one.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        let host: IpAddr = self.endpoint.host.parse().ok()?;
+        Some(SocketAddr::new(host, self.endpoint.port))
     }
 
     /// Where batches are sent.

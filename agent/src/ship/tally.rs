@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -53,6 +54,10 @@ pub struct Counts {
     pub durations: Durations,
     /// The way that the next request takes.
     pub way: Option<&'static str>,
+    /// The aggregator's address that the next request goes to.
+    pub address: Option<SocketAddr>,
+    /// Moves from one address to another.
+    pub moves: u64,
     /// When something was committed last.
     pub last_committed: Option<SystemTime>,
     /// Batches that wait, received ones too.

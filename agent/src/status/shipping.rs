@@ -60,6 +60,10 @@ impl Figures {
         let way = counts.way.map(|way| [way]);
         page.family(&words::WAY, way.iter().map(|way| (&way[..], 1)));
         page.single(&words::WAY_TURNS, Some(counts.turns));
+        let address = counts.address.map(|address| address.to_string());
+        let labels = address.as_deref().map(|address| [address]);
+        page.family(&words::ADDRESS, labels.iter().map(|one| (&one[..], 1)));
+        page.single(&words::MOVES, Some(counts.moves));
         let committed = counts.last_committed.map(super::metrics::unix_seconds);
         page.single(&words::LAST_COMMITTED, committed);
     }

@@ -59,6 +59,7 @@ fn figures() -> Figures {
         let mut counts = tally.lock();
         counts.requests.insert(("http3", "ok"), 3);
         counts.way = Some("http3");
+        counts.address = Some(([10, 0, 0, 7], 8443).into());
         counts.last_committed = Some(SystemTime::UNIX_EPOCH);
     }
     static NUMBER: AtomicU64 = AtomicU64::new(0);

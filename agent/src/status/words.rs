@@ -98,6 +98,10 @@ words! {
         "1 for the way that the next request takes.";
     WAY_TURNS: Counter "podledger_agent_aggregator_way_turns_total" []
         "Turns from HTTP/3 to HTTP/1.1 and back.";
+    ADDRESS: Gauge "podledger_agent_aggregator_address" ["address"]
+        "1 for the aggregator's address that the next request goes to.";
+    MOVES: Counter "podledger_agent_aggregator_moves_total" []
+        "Moves from one address of the aggregators to another.";
     LAST_COMMITTED: Gauge "podledger_agent_last_committed_timestamp_seconds" []
         "When the aggregator last told of something new in the tables.";
     BUFFER_SIZE: Gauge "podledger_agent_buffer_size" []

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use object_store::path::Path;
 use protocol::Table;
+use tokio::sync::watch;
 
 use super::{
     life::{Fate, Life},
@@ -37,6 +38,8 @@ pub struct Place {
     network: Arc<Network>,
     bucket: Arc<Bucket>,
     prefix: Path,
+    /// Whether there is to be an aggregator here; who is not wanted any more ends in order.
+    pub is_wanted: watch::Sender<bool>,
     /// Of the aggregator that lives now, for those who want to end it.
     pub life: Mutex<Arc<Fate>>,
 }
@@ -56,6 +59,7 @@ impl Place {
             network: Arc::clone(network),
             bucket: Arc::clone(bucket),
             prefix: prefix.clone(),
+            is_wanted: watch::Sender::new(door == 0 || !world.profile.scales),
             life: Mutex::default(),
         }
     }
@@ -63,6 +67,7 @@ impl Place {
     /// One aggregator after the other, for ever.
     pub async fn run(self: Arc<Self>) {
         for number in 0_u64.. {
+            self.wanted(true).await;
             let fate = Arc::new(Fate::default());
             fate.skew(lock(&self.life).skew_us());
             *lock(&self.life) = Arc::clone(&fate);
@@ -99,6 +104,8 @@ impl Place {
         let care = care(&self.world, store, &self.prefix);
         let mut maintenance = pin!(self.maintain(&care));
         let mut commits = pin!(service.run());
+        let mut unwanted = pin!(self.wanted(false));
+        let mut is_closed = false;
         loop {
             tokio::select! {
                 biased;
@@ -106,7 +113,22 @@ impl Place {
                 Some(()) = taken.next() => {}
                 () = &mut maintenance => {}
                 () = &mut commits => return "nothing is committed any more".to_owned(),
+                () = &mut unwanted, if !is_closed => {
+                    self.note(format_args!("is told to end"));
+                    is_closed = true;
+                    service.stop();
+                    self.network.close(self.door);
+                }
             }
+        }
+    }
+
+    /// Until one is wanted here, or none any more.
+    async fn wanted(&self, is_wanted: bool) {
+        let mut wanted = self.is_wanted.subscribe();
+        if *wanted.borrow() != is_wanted {
+            // The other end lives as long as this place.
+            drop(wanted.wait_for(|now| *now == is_wanted).await);
         }
     }
 

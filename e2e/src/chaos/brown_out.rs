@@ -22,6 +22,7 @@ fn profile() -> Profile {
     Profile {
         agents: 20,
         aggregators: 1,
+        scales: false,
         windows: u64::from(MINUTES) * 60_000 / WINDOW_MS,
         window_ms: WINDOW_MS,
         store: Store {

@@ -7,6 +7,7 @@ mod aggregator;
 mod brown_out;
 pub mod check;
 mod disasters;
+mod fleet;
 pub mod life;
 mod lines;
 mod network;

@@ -50,6 +50,8 @@ pub struct Network {
     doors: Vec<Mutex<Option<mpsc::UnboundedSender<Request>>>>,
     cut: Mutex<BTreeMap<(usize, usize), Instant>>,
     unbelieved: Mutex<BTreeMap<usize, Instant>>,
+    /// Doors that a look-up tells.
+    names: Mutex<Vec<usize>>,
     old: Mutex<VecDeque<(String, Bytes)>>,
 }
 
@@ -61,6 +63,7 @@ impl Network {
             doors: (0..aggregators).map(|_| Mutex::default()).collect(),
             cut: Mutex::default(),
             unbelieved: Mutex::default(),
+            names: Mutex::new(vec![0]),
             old: Mutex::default(),
         })
     }
@@ -75,6 +78,24 @@ impl Network {
         let (sender, receiver) = mpsc::unbounded_channel();
         *lock(&self.doors[door]) = Some(sender);
         receiver
+    }
+
+    /// Nobody is behind that door any more.
+    pub fn close(&self, door: usize) {
+        *lock(&self.doors[door]) = None;
+    }
+
+    /// Look-ups tell these doors from now on.
+    pub fn name(&self, doors: Vec<usize>) {
+        *lock(&self.names) = doors;
+    }
+
+    /// What a look-up tells; nothing where it fails.
+    pub fn names(&self) -> Vec<usize> {
+        match self.world.chance(self.world.profile.network.lose_request) {
+            true => Vec::new(),
+            false => lock(&self.names).clone(),
+        }
     }
 
     /// Nothing passes between these two for a time.

@@ -59,6 +59,8 @@ pub struct Profile {
     pub agents: usize,
     /// Aggregators at most alive at once.
     pub aggregators: usize,
+    /// Whether their number changes all the time, and the agents follow the names.
+    pub scales: bool,
     /// Windows of each agent.
     pub windows: u64,
     /// Length of a window, in milliseconds.
@@ -110,6 +112,7 @@ impl Profile {
         Self {
             agents: usize::try_from(random.between(1, 4)).unwrap_or(1),
             aggregators: usize::try_from(random.between(1, 3)).unwrap_or(1),
+            scales: false,
             windows: random.between(8, 24),
             window_ms: *random.pick(&[5_000, 30_000]).unwrap_or(&30_000),
             store: Store::draw(random),
@@ -142,6 +145,14 @@ impl Profile {
         self.store.deadly = 200;
         self.network.wander = 3_000;
         self.network.lose_answer = 3_000;
+    }
+
+    /// The number of aggregators changes in some worlds. What is drawn for it moves nothing else.
+    pub fn scale(&mut self, random: &mut Random) {
+        self.scales = random.chance(2_000);
+        if self.scales {
+            self.aggregators = super::fleet::MOST;
+        }
     }
 
     /// Nothing, little, or as much as `most`: each is a third of all worlds.

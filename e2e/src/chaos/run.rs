@@ -9,6 +9,7 @@ use super::{
     aggregator::Place,
     check::{Judge, Verdict},
     disasters::Victims,
+    fleet::Fleet,
     network::Network,
     node::Node,
     os,
@@ -136,6 +137,14 @@ impl Stage {
         }
         for place in &places {
             tokio::task::spawn_local(Arc::clone(place).run());
+        }
+        if world.profile.scales {
+            let fleet = Fleet {
+                world: Arc::clone(&world),
+                network: Arc::clone(&network),
+                places: places.clone(),
+            };
+            tokio::task::spawn_local(fleet.run());
         }
         let victims = Victims {
             world: Arc::clone(&world),

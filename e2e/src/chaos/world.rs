@@ -23,6 +23,8 @@ const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 
 /// One world in so many is narrow.
 const NARROW: u64 = 8;
+/// Numbers of their own for what decides how many aggregators there are.
+const OF_SCALES: u64 = 0x5ca1_ab1e_0000_0000;
 
 /// See the module.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl World {
         if seed % NARROW == NARROW - 1 {
             profile.narrow();
         }
+        profile.scale(&mut Random::new(seed ^ OF_SCALES));
         Self::with_profile(random, profile, is_told)
     }
 

@@ -1,17 +1,14 @@
-//! Opens a connection: to the address that answers first, from a socket of its own. A socket that was
-//! used before may be tied, somewhere on the way, to an aggregator that is gone.
+//! Opens a connection, from a socket of its own. One that was used before may be tied, somewhere on the
+//! way, to an aggregator that is gone.
 
 use std::{
-    future::Future,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::future::select_ok;
 use quinn::{ConnectionError, Endpoint, IdleTimeout, TransportConfig, VarInt};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{Connection, Target};
 use crate::{
@@ -27,15 +24,9 @@ const SEND_WINDOW: u64 = 4 << 20;
 const SERVER_STREAMS: u32 = 8;
 /// First guess of the round trip. A lost first packet is sent again within the patience, three times.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
-const MOST_ADDRESSES: usize = 4;
-/// Head start of an address before the next.
-const HEAD_START: Duration = Duration::from_millis(200);
 const MOST_HEADER_BYTES: u64 = 16 * 1024;
 /// TLS alerts as codes of QUIC begin here.
 const CRYPTO_CODES: u64 = 0x100;
-
-type Opened = (Endpoint, quinn::Connection);
-type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Opened, ShipError>> + Send + 'a>>;
 
 pub(super) async fn connect(target: &Target) -> Result<Connection, ShipError> {
     let patience = target.settings.limits.patience;
@@ -60,27 +51,8 @@ pub(super) async fn connect(target: &Target) -> Result<Connection, ShipError> {
     })
 }
 
-async fn open(target: &Target) -> Result<Opened, ShipError> {
-    let endpoint = target.endpoint();
-    let addresses = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
-        .await
-        .map_err(|error| HttpError::connect(endpoint, &error))?;
-    let attempts: Vec<Attempt<'_>> = (0..)
-        .zip(addresses.take(MOST_ADDRESSES))
-        .map(|(place, address)| Box::pin(attempt(target, address, place)) as Attempt<'_>)
-        .collect();
-    if attempts.is_empty() {
-        return Err(ShipError::Http(HttpError::Connect {
-            endpoint: endpoint.to_string(),
-            reason: "its name has no address".to_owned(),
-        }));
-    }
-    let (opened, _) = select_ok(attempts).await?;
-    Ok(opened)
-}
-
-async fn attempt(target: &Target, address: SocketAddr, place: u32) -> Result<Opened, ShipError> {
-    sleep(HEAD_START * place).await;
+async fn open(target: &Target) -> Result<(Endpoint, quinn::Connection), ShipError> {
+    let address = target.address;
     let local: SocketAddr = match address {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),

@@ -3,7 +3,7 @@
 mod connect;
 mod silence;
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::{Buf as _, Bytes};
 use h3::error::StreamError;
@@ -23,6 +23,8 @@ const FAREWELL: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub settings: Settings,
+    /// Of the endpoint's host.
+    pub address: SocketAddr,
     pub trust: Trust,
 }
 

@@ -1,5 +1,6 @@
-//! Tells a network that swallows UDP from an aggregator that takes its time: the latter's packets
-//! come all the same, as acknowledgements if nothing else.
+//! Tells a network that swallows UDP from an aggregator that takes its time: the latter acknowledges
+//! what it gets. That its packets come is not enough: where ours alone are swallowed it sends its last answer
+//! again and again, for seconds.
 
 use std::time::Duration;
 
@@ -11,14 +12,15 @@ use super::connect::RECEIVE_WINDOW;
 /// Looks within the patience.
 const LOOKS: u32 = 6;
 
-/// Ends when no packet came for as long as `patience`, though some were asked for.
+/// Ends when nothing of ours was acknowledged for as long as `patience`, though that was asked for. Each
+/// acknowledgement moves the round trip's smoothed nanoseconds.
 pub(super) async fn lasts(quic: &quinn::Connection, patience: Duration) {
-    let mut heard = quic.stats().udp_rx.datagrams;
+    let mut heard = quic.rtt();
     let mut since = Instant::now();
     let mut is_asked = false;
     loop {
         sleep(patience / LOOKS).await;
-        let now_heard = quic.stats().udp_rx.datagrams;
+        let now_heard = quic.rtt();
         if now_heard != heard {
             (heard, since, is_asked) = (now_heard, Instant::now(), false);
         } else if since.elapsed() >= patience {

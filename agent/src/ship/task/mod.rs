@@ -1,17 +1,18 @@
 //! Joins the machines with the spool, the ways and the clock: the loop that ships.
 
 mod outcome;
+mod place;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use protocol::encode_message;
 use tokio::{
     sync::Notify,
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -21,6 +22,7 @@ use super::{
     exchange::{Answered, Failure},
     http3::Connection,
     link::Link,
+    spread::Spread,
     tally::Tally,
     ways::{Verdict, Ways},
 };
@@ -32,6 +34,7 @@ pub use store::Store;
 const MOST_TURNS: u32 = 2;
 
 type Probe = JoinHandle<Result<Connection, ShipError>>;
+type LookUp = JoinHandle<io::Result<Vec<SocketAddr>>>;
 
 /// See the module.
 pub struct Shipper<S = Spool> {
@@ -43,8 +46,12 @@ pub struct Shipper<S = Spool> {
     tally: Tally,
     delivery: Delivery,
     ways: Ways,
+    spread: Spread,
     link: Link,
     probe: Option<Probe>,
+    lookup: Option<LookUp>,
+    /// Refusals in a row that asked for a wait.
+    waits: u32,
     begun: Instant,
 }
 
@@ -64,6 +71,11 @@ impl<S: Store> Shipper<S> {
                 settings.endpoint
             );
         }
+        let timing = settings.limits.spread;
+        let spread = match settings.address() {
+            Some(address) => Spread::fixed(&node, address),
+            None => Spread::new(&node, timing, seed),
+        };
         Ok(Self {
             node,
             spool,
@@ -72,8 +84,11 @@ impl<S: Store> Shipper<S> {
             tally: Tally::default(),
             delivery: Delivery::new(settings.limits.pace, seed),
             ways: Ways::new(settings.transport, settings.limits.probes, seed),
+            spread,
             link: Link::new(settings)?,
             probe: None,
+            lookup: None,
+            waits: 0,
             begun: Instant::now(),
         })
     }
@@ -89,6 +104,7 @@ impl<S: Store> Shipper<S> {
         // What was on its way when a former run was dropped has no answer.
         self.delivery.abandon();
         loop {
+            self.look_around().await;
             match self.next() {
                 Some(Action::Send(outgoing)) => self.send(&outgoing).await,
                 Some(Action::WaitUntil(at)) => self.wait(Some(at)).await,
@@ -134,6 +150,7 @@ impl<S: Store> Shipper<S> {
             counts.waiting = waiting.iter().map(|one| one.last + 1 - one.first).sum();
             counts.waiting_epochs = waiting.len() as u64;
             counts.way = Some(self.ways.way().name());
+            counts.address = self.spread.at();
         }
         match self.delivery.next(self.begun.elapsed(), &*spool) {
             Ok(action) => Some(action),
@@ -148,6 +165,7 @@ impl<S: Store> Shipper<S> {
     /// Until something may have changed.
     async fn wait(&mut self, until: Option<Duration>) {
         let probe_at = self.ways.probe_at().filter(|_| self.probe.is_none());
+        let (lookup_at, move_at) = (self.spread.lookup_at(), self.spread.move_at());
         let begun = self.begun;
         let at = |at: Option<Duration>| async move {
             match at {
@@ -155,15 +173,14 @@ impl<S: Store> Shipper<S> {
                 None => std::future::pending().await,
             }
         };
-        let probed = async {
-            match &mut self.probe {
-                Some(probe) => probe.await,
-                None => std::future::pending().await,
-            }
-        };
+        let probed = finished(&mut self.probe);
+        let looked_up = finished(&mut self.lookup);
         tokio::select! {
             () = self.grown.notified() => {}
             () = at(until) => {}
+            // Both are seen to before anything else is done.
+            () = at(lookup_at) => {}
+            () = at(move_at) => {}
             () = at(probe_at) => self.begin_probe(),
             result = probed => {
                 self.probe = None;
@@ -171,6 +188,7 @@ impl<S: Store> Shipper<S> {
                     self.end_probe(result);
                 }
             }
+            result = looked_up => self.end_lookup(result),
         }
     }
 
@@ -208,6 +226,9 @@ impl<S: Store> Shipper<S> {
     }
 
     async fn send(&mut self, outgoing: &Outgoing) {
+        if let Err(error) = self.find().await {
+            return self.give_up_try(&error);
+        }
         let body = Bytes::from(encode_message(&outgoing.message(&self.node)));
         let mut turns = 0;
         loop {
@@ -252,7 +273,19 @@ impl<S: Store> Shipper<S> {
 
     fn give_up_try(&mut self, error: &ShipError) {
         self.delivery.on_disconnect();
+        if self.leaves(error) {
+            self.health.noticed(error.kind(), &error_chain(error));
+            return;
+        }
         self.delivery.on_failure(self.now(), None);
         self.health.failed(error.kind(), error_chain(error));
+    }
+}
+
+/// What a task came to; never where there is none.
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
     }
 }

@@ -39,6 +39,8 @@ impl<S: Store> Shipper<S> {
             }
         };
         self.tally.request(way, "ok");
+        self.spread.on_answer();
+        self.waits = 0;
         let spool = std::rc::Rc::clone(&self.spool);
         let effects = self.delivery.on_answer(now, &ack, &mut *spool.borrow_mut());
         match effects {
@@ -62,7 +64,7 @@ impl<S: Store> Shipper<S> {
             self.tally.request(way, error.kind());
             self.delivery.on_failure(now, answered.retry_after);
             self.health.failed(error.kind(), error.to_string());
-            return;
+            return self.leave_if_it_lasts(&error);
         };
         let error = ShipError::refused(&self.endpoint(), status, &refusal);
         self.tally.request(way, error.kind());
@@ -74,6 +76,7 @@ impl<S: Store> Shipper<S> {
         if !is_given_up {
             self.health.failed(error.kind(), error.to_string());
         }
+        self.leave_if_it_lasts(&error);
     }
 
     /// Whether all went well.

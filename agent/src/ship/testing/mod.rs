@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 pub use path::Path;
 pub use server3::{ENDLESS, Server3, UNREAD};
 
-use super::{Limits, Settings};
+use super::{Limits, Settings, lookup::System};
 use crate::{
     config::Transport,
     http::{
@@ -82,6 +82,7 @@ impl Aggregator {
             server_name: Some(NAME.to_owned()),
             insecure: false,
             token_file: self.files.path().join("token"),
+            lookup: Arc::new(System),
             limits: Limits::default(),
         }
     }

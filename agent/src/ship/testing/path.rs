@@ -17,6 +17,7 @@ const MOST_PACKET_BYTES: usize = 65_536;
 pub struct Path {
     to: Arc<Mutex<SocketAddr>>,
     is_cut: Arc<AtomicBool>,
+    is_deaf: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -31,9 +32,16 @@ impl Path {
     pub async fn start(from: SocketAddr, to: SocketAddr) -> Option<Self> {
         let socket = Arc::new(UdpSocket::bind(from).await.ok()?);
         let is_cut = Arc::new(AtomicBool::new(false));
+        let is_deaf = Arc::new(AtomicBool::new(false));
         let to = Arc::new(Mutex::new(to));
-        let task = tokio::spawn(pass(socket, Arc::clone(&to), Arc::clone(&is_cut)));
-        Some(Self { to, is_cut, task })
+        let switches = [Arc::clone(&is_cut), Arc::clone(&is_deaf)];
+        let task = tokio::spawn(pass(socket, Arc::clone(&to), switches));
+        Some(Self {
+            to,
+            is_cut,
+            is_deaf,
+            task,
+        })
     }
 
     /// Packets vanish from now on, both ways.
@@ -51,20 +59,29 @@ impl Path {
         *self.to.lock().unwrap() = to;
     }
 
+    /// A switch for what clients send alone.
+    pub fn deafness(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_deaf)
+    }
+
     /// A switch for others.
     pub fn switch(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_cut)
     }
 }
 
-async fn pass(front: Arc<UdpSocket>, to: Arc<Mutex<SocketAddr>>, is_cut: Arc<AtomicBool>) {
+async fn pass(
+    front: Arc<UdpSocket>,
+    to: Arc<Mutex<SocketAddr>>,
+    [is_cut, is_deaf]: [Arc<AtomicBool>; 2],
+) {
     let mut clients: HashMap<SocketAddr, (Arc<UdpSocket>, Aborted)> = HashMap::new();
     let mut packet = vec![0; MOST_PACKET_BYTES];
     loop {
         let Ok((length, client)) = front.recv_from(&mut packet).await else {
             continue;
         };
-        if is_cut.load(Ordering::Relaxed) {
+        if is_cut.load(Ordering::Relaxed) || is_deaf.load(Ordering::Relaxed) {
             continue;
         }
         if let Entry::Vacant(vacant) = clients.entry(client) {

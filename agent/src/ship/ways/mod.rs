@@ -146,6 +146,11 @@ impl Ways {
         }
     }
 
+    /// Another address is in use: what the last one let through says nothing of it.
+    pub fn on_move(&mut self) {
+        self.state = State::Http3;
+    }
+
     /// An answer came on that way, whatever it said.
     pub fn on_success(&mut self, now: Duration, way: Way) {
         match (way, &mut self.state) {

@@ -1,8 +1,6 @@
 //! UDP does not get through any more, and later it does again: how soon batches take the other way.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -12,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::{
     cluster::Cluster,
     faults::{drop_udp, let_udp_through},
+    metrics::{figure, page},
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -53,17 +52,5 @@ fn until_more(status: u16, way: &str, most: Duration) -> Result<Duration> {
 fn answered(page: &str, way: &str) -> Result<u64> {
     let name =
         format!("podledger_aggregator_requests_total{{way=\"{way}\",outcome=\"answered\"}} ");
-    let figure = page.lines().find_map(|line| line.strip_prefix(&name));
-    figure
-        .with_context(|| format!("the aggregator tells no {name}"))?
-        .parse()
-        .context("no number")
-}
-
-fn page(status: u16) -> Result<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, status))?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page)?;
-    Ok(page)
+    figure(page, &name).with_context(|| format!("the aggregator tells no {name}"))
 }

@@ -1,15 +1,18 @@
 //! Real agents and aggregators on loopback and a real S3 protocol, while both are killed at random moments, UDP is
-//! dropped, the disk is full, the store fails and certificates rotate. At the end the tables are judged by
+//! dropped, the disk is full, the store fails and certificates rotate, and before that the number of aggregators
+//! changes. At the end the tables are judged by
 //! our own `verify` and by others' readers.
 
 mod blackhole;
 mod cluster;
 mod faults;
 mod judge;
+mod metrics;
+mod several;
 
 use std::{
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     thread,
     time::{Duration, Instant},
@@ -47,6 +50,9 @@ struct Arguments {
     /// The script that reads the tables with them
     #[arg(long, value_name = "FILE", env = "PODLEDGER_READERS")]
     readers: PathBuf,
+    /// Nothing but several aggregators whose number changes
+    #[arg(long)]
+    several: bool,
     /// Keep the tables and what the processes said in this directory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -69,6 +75,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
         Some(directory) => directory.clone(),
         None => std::env::temp_dir().join(format!("podledger-chaos-{}", std::process::id())),
     };
+    let of_several = several::judge(&arguments.aggregator, &directory.join("several"))
+        .context("with several aggregators")?;
+    if arguments.several {
+        clean(arguments, &directory)?;
+        return Ok(of_several);
+    }
     let mut cluster = Cluster::start(&directory, &arguments.agent, &arguments.aggregator)
         .context("starting agents and aggregators")?;
     let (fallen_back, returned) = blackhole::measure(&cluster).context("without UDP")?;
@@ -92,11 +104,16 @@ fn run(arguments: &Arguments) -> Result<bool> {
     cluster.drain().context("draining the spools")?;
     let agrees = judge::judge(arguments, &cluster)?;
     drop(cluster);
-    if arguments.data.is_none() {
-        std::fs::remove_dir_all(&directory)
-            .with_context(|| format!("removing {}", directory.display()))?;
+    clean(arguments, &directory)?;
+    Ok(agrees && of_several)
+}
+
+fn clean(arguments: &Arguments, directory: &Path) -> Result<()> {
+    match arguments.data {
+        Some(_) => Ok(()),
+        None => std::fs::remove_dir_all(directory)
+            .with_context(|| format!("removing {}", directory.display())),
     }
-    Ok(agrees)
 }
 
 fn print(line: &str) -> Result<()> {

@@ -1,9 +1,19 @@
 //! An agent's sending: the delivery machine of the agent, driven over the simulated network.
 
-use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    rc::Rc,
+    time::Duration,
+};
 
 use agent::{
-    ship::delivery::{Action, Delivery, Effect, Outgoing, Pace, Trouble},
+    ship::{
+        delivery::{Action, Delivery, Effect, Outgoing, Pace, Trouble},
+        spread::{Spread, Timing, Verdict},
+    },
     spool::{Spool, SpoolError},
 };
 use bytes::Bytes;
@@ -16,12 +26,27 @@ use crate::chaos::network::Reply;
 /// Nothing is looked at for longer than this: a window may have come.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Of an aggregator's pod, as the names tell it.
+fn address(door: usize) -> SocketAddr {
+    let number = u8::try_from(door).unwrap_or(u8::MAX);
+    ([10, 0, 0, number], 8443).into()
+}
+
+fn door(address: SocketAddr) -> usize {
+    match address.ip() {
+        IpAddr::V4(address) => usize::from(address.octets()[3]),
+        IpAddr::V6(_) => 0,
+    }
+}
+
 /// See the module.
 pub struct Link {
     node: Rc<Node>,
     spool: Rc<RefCell<Spool>>,
     delivery: Delivery,
     door: usize,
+    /// Where the number of aggregators changes: who decides the door.
+    spread: Option<Spread>,
     begin: Instant,
     under_way: Option<Pin<Box<dyn Future<Output = Reply>>>>,
 }
@@ -35,6 +60,8 @@ impl Link {
             spool: Rc::clone(spool),
             delivery: Delivery::new(Pace::default(), seed),
             door: 0,
+            spread: (node.world.profile.scales)
+                .then(|| Spread::new(&node.name, Timing::default(), seed)),
             begin: Instant::now(),
             under_way: None,
         };
@@ -44,6 +71,9 @@ impl Link {
 
     /// To another aggregator, or the same anew.
     fn wander(&mut self) {
+        if self.spread.is_some() {
+            return;
+        }
         let doors = self.node.network.doors() as u64;
         let door = self.node.world.draw(|random| random.below(doors));
         self.door = usize::try_from(door).unwrap_or(0);
@@ -55,9 +85,43 @@ impl Link {
         self.begin.elapsed()
     }
 
+    /// Looks up what the names say, and goes where that leads.
+    fn look_around(&mut self) {
+        let now = self.now();
+        let Some(spread) = &mut self.spread else {
+            return;
+        };
+        if spread.lookup_at().is_some_and(|at| at <= now) {
+            spread.on_lookup_begun();
+            let names = self.node.network.names();
+            let found: Vec<SocketAddr> = names.into_iter().map(address).collect();
+            spread.on_lookup(now, &found);
+        }
+        spread.on_time(now);
+        self.follow();
+    }
+
+    /// Whether another aggregator may be tried at once.
+    fn leaves(&mut self) -> bool {
+        let now = self.now();
+        let verdict = self.spread.as_mut().map(|spread| spread.on_failure(now));
+        self.follow();
+        verdict == Some(Verdict::Turn)
+    }
+
+    fn follow(&mut self) {
+        let at = self.spread.as_ref().and_then(Spread::at).map(door);
+        if let Some(door) = at.filter(|door| *door != self.door) {
+            self.node.note(format_args!("goes to aggregator {door}"));
+            self.door = door;
+            self.delivery.on_disconnect();
+        }
+    }
+
     /// One step: sends, waits, or takes what came. May be dropped at any await and called again.
     pub async fn turn(&mut self) {
         if self.under_way.is_none() {
+            self.look_around();
             self.decide().await;
             return;
         }
@@ -114,6 +178,9 @@ impl Link {
             Reply::Answer(ack) => {
                 self.node
                     .note(format_args!("is answered {:?}", ack.answers));
+                if let Some(spread) = &mut self.spread {
+                    spread.on_answer();
+                }
                 let effects = self
                     .delivery
                     .on_answer(now, &ack, &mut *self.spool.borrow_mut());
@@ -131,8 +198,10 @@ impl Link {
             }
             Reply::Failed => {
                 self.node.note(format_args!("gets no answer"));
-                self.delivery.on_failure(now, None);
-                self.wander();
+                if !self.leaves() {
+                    self.delivery.on_failure(now, None);
+                    self.wander();
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 mod answers;
 mod ledger;
 mod path;
+mod places;
 
 use std::{
     cell::RefCell,
