@@ -19,7 +19,7 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Prove that the tables hold every batch once, or show where they do not
     Verify(crate::verify::Arguments),
-    /// Merge small files into large ones, make pod_usage_hourly, and clean the logs, once
+    /// Merge small files into large ones, make the table of hours, and clean the logs, once
     Compact(crate::care::command::Compact),
     /// Delete files that no table names any more
     Vacuum(crate::care::command::Vacuum),
