@@ -78,6 +78,7 @@ pub async fn start(
     let keeper = config.care.as_ref().map(|wanted| {
         let mut settings = care::command::settings(MergeFiles::beside());
         settings.rules.settle = wanted.settle;
+        settings.rules.hour = wanted.span;
         settings.days = wanted.retention_days;
         let turn = Turn::new(&prefix, service.instance());
         let care = Care::new(store, &prefix, settings);

@@ -96,6 +96,14 @@ pub struct Serve {
         help_heading = "Care for the tables"
     )]
     pub care_every: Option<String>,
+    /// Merge the files of so long a time as soon as it is over, and those of a day after it [default: 1h]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_CARE_SPAN",
+        help_heading = "Care for the tables"
+    )]
+    pub care_span: Option<String>,
     /// Merge an hour, or a day, so long after its end: rows of it may still come [default: 15m]
     #[arg(
         long,

@@ -9,6 +9,8 @@ use super::{Reader, given, parse};
 pub struct Care {
     /// Between two rounds.
     pub every: Duration,
+    /// Files of so long a time are merged as soon as it is over.
+    pub span: Duration,
     /// How long after its end an hour, or a day, is waited for.
     pub settle: Duration,
     /// Days after which rows are deleted.
@@ -31,6 +33,9 @@ impl Reader<'_> {
         let every = self.value("--care-every", &options.care_every, "5m", |text| {
             parse::duration(text, Duration::from_secs(1))
         });
+        let span = self.value("--care-span", &options.care_span, "1h", |text| {
+            parse::duration(text, Duration::from_secs(1))
+        });
         let settle = self.value("--care-settle", &options.care_settle, "15m", |text| {
             parse::duration(text, Duration::ZERO)
         });
@@ -44,6 +49,7 @@ impl Reader<'_> {
         };
         let care = Care {
             every: every?,
+            span: span?,
             settle: settle?,
             retention_days: days?,
         };

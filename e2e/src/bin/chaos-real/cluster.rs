@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
     thread,
     time::{Duration, Instant},
 };
@@ -88,6 +88,15 @@ impl Cluster {
         let mut command = self.place.aggregator(&self.aggregator, &self.url(), port);
         command
             .args(["--commit-age", "2s"])
+            // What takes hours in earnest: files are merged while others are committed.
+            .args([
+                "--care-every",
+                "2s",
+                "--care-span",
+                "5s",
+                "--care-settle",
+                "0s",
+            ])
             .args([
                 "--status-listen",
                 &format!("127.0.0.1:{}", self.status[number]),
@@ -96,6 +105,18 @@ impl Cluster {
         let log = self.place.file(&format!("aggregator-{number}.log"));
         self.aggregators[number] = Some(Daemon::start(command, &log)?);
         Ok(())
+    }
+
+    /// Deletes what no table has named for some seconds, beside whatever else goes on.
+    pub(crate) fn vacuum(&self) -> Result<Child> {
+        let log = fs::File::create(self.place.file("vacuum.log"))?;
+        let mut command = Command::new(&self.aggregator);
+        command
+            .args(["vacuum", "--keep", "5s", &self.url()])
+            .envs(self.store.environment())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        command.spawn().context("starting a vacuum")
     }
 
     /// Starts an agent that sends to one of the aggregators.

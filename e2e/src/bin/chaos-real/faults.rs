@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write as _,
-    process::Command,
+    process::{Child, Command},
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +27,7 @@ pub(crate) struct Faults {
     udp_until: Option<Instant>,
     disk_until: Option<Instant>,
     store_until: Option<Instant>,
+    vacuum: Option<Child>,
 }
 
 impl Faults {
@@ -39,7 +40,7 @@ impl Faults {
             rng.random_range(Duration::from_secs(2)..MOST_LASTING),
         );
         let until = Instant::now() + lasting;
-        let what = match rng.random_range(0..10) {
+        let what = match rng.random_range(0..12) {
             0..=2 => {
                 kill(cluster.agents[number].as_mut());
                 "agents killed"
@@ -63,12 +64,27 @@ impl Faults {
                 self.store_until = Some(until);
                 "times with a failing store"
             }
+            9 | 10 => {
+                self.end_vacuum()?;
+                self.vacuum = Some(cluster.vacuum()?);
+                "vacuums"
+            }
             _ => {
                 cluster.place.certify()?;
                 "certificates"
             }
         };
         *self.counts.entry(what).or_default() += 1;
+        Ok(())
+    }
+
+    /// Wherever it is by then.
+    fn end_vacuum(&mut self) -> Result<()> {
+        if let Some(mut vacuum) = self.vacuum.take() {
+            // One that has ended is none to be killed.
+            drop(vacuum.kill());
+            vacuum.wait()?;
+        }
         Ok(())
     }
 
@@ -87,6 +103,7 @@ impl Faults {
 
     /// Everything is well again.
     pub(crate) fn heal(&mut self, cluster: &mut Cluster) -> Result<()> {
+        self.end_vacuum()?;
         let never = Instant::now() + MOST_LASTING;
         self.end_what_is_over(cluster, never)?;
         let calm = Duration::from_millis(100);
