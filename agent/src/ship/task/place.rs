@@ -2,7 +2,10 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::{task::JoinError, time::timeout};
+use tokio::{
+    task::{JoinError, JoinHandle},
+    time::timeout,
+};
 
 use super::{Shipper, Store, finished};
 use crate::{
@@ -20,7 +23,7 @@ type Found = Result<io::Result<Vec<SocketAddr>>, JoinError>;
 impl<S: Store> Shipper<S> {
     /// Sees to what is due, without waiting for anything.
     pub(super) async fn look_around(&mut self) {
-        if self.lookup.as_ref().is_some_and(|task| task.is_finished()) {
+        if self.lookup.as_ref().is_some_and(JoinHandle::is_finished) {
             let found = finished(&mut self.lookup).await;
             self.end_lookup(found);
         }
@@ -110,7 +113,9 @@ impl<S: Store> Shipper<S> {
         };
         self.link.go_to(address);
         self.ways.on_move();
-        self.probe.take().inspect(|probe| probe.abort());
+        if let Some(probe) = self.probe.take() {
+            probe.abort();
+        }
         self.delivery.on_disconnect();
         match before {
             Some(_) => {
