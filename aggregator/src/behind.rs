@@ -5,15 +5,23 @@ use std::{io, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use protocol::{Ack, Refusal};
+use tokio::{runtime::Handle, sync::oneshot, task::spawn_blocking};
 
 use crate::{
+    care::{self, Care, keeper::Keeper, turn::Turn},
     config::Config,
+    enrich::{Kind, Objects},
     ingest::Taker,
-    lake::{LakeError, rows::WriteSettings, settings::Settings as LakeSettings},
+    lake::{
+        LakeError,
+        rows::{MergeFiles, WriteSettings},
+        settings::Settings as LakeSettings,
+    },
+    push::NotTaken,
     serve::Behind,
-    service::{Service, Settings, When},
+    service::{Ready, Service, Settings, When},
     status::Page,
-    store_url::StoreError,
+    store_url::{Patience, StoreError},
 };
 
 /// Why the tables can't be opened.
@@ -30,40 +38,110 @@ pub enum StartError {
     Runtime(#[from] io::Error),
 }
 
-/// Opens the tables of `config`; `environment` tells region and credentials of S3.
+/// What takes batches and commits them, and all that it does beside.
+pub struct Aggregator {
+    service: Service,
+    /// Takes care of the tables, if nobody else does.
+    keeper: Option<Arc<Keeper>>,
+    /// What the rows are completed with.
+    objects: Option<Arc<Objects>>,
+}
+
+/// Opens the tables of `config`; `objects` complete the rows, if there are any; `environment` tells region and
+/// credentials of S3. Before it is `ready`, only age makes a commit.
 pub async fn start(
     config: &Config,
+    objects: Option<Arc<Objects>>,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Service, StartError> {
+    ready: Ready,
+) -> Result<Aggregator, StartError> {
     let (store, prefix) = config.store.open(environment)?;
-    let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
+    config
+        .store
+        .reach(&*store, &prefix, Patience::default())
+        .await?;
+    let mut write = WriteSettings::default();
+    if let Some(objects) = &objects {
+        write.known = objects.clone();
+    }
+    let lake = LakeSettings::new(Arc::new(write));
     let mut settings = Settings::new(lake);
     settings.bounds.held.bytes = config.memory;
+    settings.cluster = config.cluster.as_str().into();
     settings.when = When {
         bytes: config.triggers.bytes,
         rows: config.triggers.rows as u64,
         age: config.triggers.age,
     };
-    Ok(Service::start(store, prefix, settings).await?)
+    settings.ready = ready;
+    let service = Service::start(store.clone(), prefix.clone(), settings).await?;
+    let keeper = config.care.as_ref().map(|wanted| {
+        let mut settings = care::command::settings(MergeFiles::beside());
+        settings.rules.settle = wanted.settle;
+        settings.days = wanted.retention_days;
+        let turn = Turn::new(&prefix, service.instance());
+        let care = Care::new(store, &prefix, settings);
+        Arc::new(Keeper::new(care, turn, wanted.every))
+    });
+    Ok(Aggregator {
+        service,
+        keeper,
+        objects,
+    })
 }
 
 #[async_trait]
-impl Taker for Service {
+impl Taker for Aggregator {
     async fn take(&self, node: Option<&str>, body: Bytes) -> Result<Ack, Refusal> {
-        Self::take(self, node, body).await
+        self.service.take(node, body).await
+    }
+
+    async fn push(&self, node: Option<&str>, body: &[u8]) -> Result<(), NotTaken> {
+        self.service.push(node, body)
     }
 
     fn missing(&self) -> Vec<String> {
-        let status = self.status();
+        let status = self.service.status();
         let stopping = status.is_stopping.then(|| "it is stopping".to_owned());
         stopping.into_iter().chain(status.trouble).collect()
     }
 
     fn report(&self, page: &mut Page) {
-        batches(self, page);
-        waiting(self, page);
-        lake(self, page);
+        batches(&self.service, page);
+        waiting(&self.service, page);
+        lake(&self.service, page);
+        if let Some(keeper) = &self.keeper {
+            keeper.report(page);
+        }
+        if let Some(objects) = &self.objects {
+            known(objects, page);
+        }
     }
+}
+
+fn known(objects: &Objects, page: &mut Page) {
+    let tally = objects.tally();
+    let name = "podledger_aggregator_objects";
+    page.head(
+        name,
+        "gauge",
+        "Objects of the API server that are known, by kind and whether they are gone.",
+    );
+    for (at, kind) in Kind::ALL.iter().enumerate() {
+        for (state, counts) in [("there", &tally.there), ("gone", &tally.gone)] {
+            page.line(name, &[("kind", kind.name()), ("state", state)], counts[at]);
+        }
+    }
+    page.gauge(
+        "podledger_aggregator_object_text_bytes",
+        "Bytes of their labels, annotations and names.",
+        tally.text_bytes,
+    );
+    page.counter(
+        "podledger_aggregator_object_oddities_total",
+        "Fields of objects that were not what they must be.",
+        objects.oddities(),
+    );
 }
 
 fn waiting(service: &Service, page: &mut Page) {
@@ -166,6 +244,11 @@ fn batches(service: &Service, page: &mut Page) {
     ] {
         page.line(name, &[("outcome", outcome)], counter.get());
     }
+    let name = "podledger_aggregator_pushes_total";
+    page.head(name, "counter", "Pushes that came, by what became of them.");
+    for (outcome, counter) in [("taken", &tally.pushed), ("known", &tally.pushed_again)] {
+        page.line(name, &[("outcome", outcome)], counter.get());
+    }
     let name = "podledger_aggregator_commits_total";
     page.head(name, "counter", "Commit cycles, by outcome.");
     for (outcome, counter) in [("committed", &tally.cycles), ("failed", &tally.failures)] {
@@ -174,12 +257,31 @@ fn batches(service: &Service, page: &mut Page) {
 }
 
 #[async_trait]
-impl Behind for Service {
+impl Behind for Aggregator {
     async fn run(&self) {
-        Self::run(self).await;
+        let Some(keeper) = &self.keeper else {
+            return self.service.run().await;
+        };
+        let (end, ended) = oneshot::channel::<()>();
+        let (keeper, runtime) = (Arc::clone(keeper), Handle::current());
+        // On a thread of its own: whole files are read and added up, and requests are answered meanwhile.
+        let keeping = spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = keeper.run() => {}
+                    _ = ended => {}
+                }
+                keeper.end().await;
+            });
+        });
+        self.service.run().await;
+        drop(end);
+        if let Err(error) = keeping.await {
+            log::error!("taking care of the tables: {error}");
+        }
     }
 
     fn stop(&self) {
-        Self::stop(self);
+        self.service.stop();
     }
 }

@@ -19,7 +19,7 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Prove that the tables hold every batch once, or show where they do not
     Verify(crate::verify::Arguments),
-    /// Merge small files into large ones, make pod_usage_hourly, and clean the logs, once
+    /// Merge small files into large ones, make the table of hours, and clean the logs, once
     Compact(crate::care::command::Compact),
     /// Delete files that no table names any more
     Vacuum(crate::care::command::Vacuum),
@@ -36,7 +36,7 @@ pub enum Command {
 pub struct Serve {
     /// Where the tables are: s3://bucket/prefix, file:///directory, or memory: for tests
     ///
-    /// Without it, S3_BUCKET and S3_PREFIX tell. AWS_REGION, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
+    /// Without it, S3_BUCKET and S3_PREFIX [default: k8s-metrics/] tell. AWS_REGION [default: us-east-1], AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
     /// AWS_SECRET_ACCESS_KEY are heeded, as are web identities and instance profiles.
     #[arg(
         long,
@@ -77,6 +77,41 @@ pub struct Serve {
         help_heading = "Tables"
     )]
     pub memory: Option<String>,
+
+    /// Merge small files, make pod_usage_hourly, clean logs, vacuum: on, or off if others do it [default: on]
+    ///
+    /// Of several aggregators one does it at a time.
+    #[arg(
+        long,
+        value_name = "CHOICE",
+        env = "PODLEDGER_AGGREGATOR_CARE",
+        help_heading = "Care for the tables"
+    )]
+    pub care: Option<String>,
+    /// Look so often whether there is something to do [default: 5m]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_CARE_EVERY",
+        help_heading = "Care for the tables"
+    )]
+    pub care_every: Option<String>,
+    /// Merge an hour, or a day, so long after its end: rows of it may still come [default: 15m]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PODLEDGER_AGGREGATOR_CARE_SETTLE",
+        help_heading = "Care for the tables"
+    )]
+    pub care_settle: Option<String>,
+    /// Take out rows of days that are older than so many days; the ledger stays [default: none]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        env = "PODLEDGER_AGGREGATOR_RETENTION_DAYS",
+        help_heading = "Care for the tables"
+    )]
+    pub retention_days: Option<String>,
 
     /// Address for agents: HTTP/3 on UDP, HTTP/2 and HTTP/1.1 on TCP [default: 0.0.0.0:8443]
     #[arg(
@@ -167,6 +202,29 @@ pub struct Serve {
     )]
     pub drain_time: Option<String>,
 
+    /// Watch pods, nodes and volumes, so that rows tell of labels and volumes: auto, on, off [default: auto]
+    ///
+    /// auto is on in a pod of a cluster.
+    #[arg(long, value_name = "CHOICE", env = "PODLEDGER_AGGREGATOR_WATCH")]
+    pub watch: Option<String>,
+    /// Take what older collectors push to POST /metrics: on (from anybody!), off, or auto, which is on
+    /// with `--auth none` only [default: auto]
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "PODLEDGER_AGGREGATOR_PUSH",
+        help_heading = "Older collectors"
+    )]
+    pub push: Option<String>,
+    /// Name of the cluster, for rows whose sender names none [default: default-cluster]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CLUSTER_NAME",
+        help_heading = "Older collectors"
+    )]
+    pub cluster: Option<String>,
+
     /// Address for probes and Prometheus, plain HTTP; `off` for none [default: 0.0.0.0:8888]
     #[arg(
         long,
@@ -180,10 +238,13 @@ pub struct Serve {
     /// Least weight of what is logged: error, warn, info, debug, trace [default: info]
     #[arg(long, value_name = "LEVEL", env = "LOG_LEVEL")]
     pub log_level: Option<String>,
-    /// Log each exchange with the API server, never a token [default: false]
+    /// Log each exchange with the API server and each event of a watch, secrets masked [default: false]
     #[arg(long, value_name = "BOOL", env = "DEBUG_K8S_API", num_args = 0..=1, default_missing_value = "true")]
     pub debug_k8s_api: Option<String>,
 }
+
+#[cfg(test)]
+mod reference;
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,12 @@ use std::{
 
 use log::{LevelFilter, Log, Metadata, Record};
 
+use crate::cluster::exchange;
+
 /// Longest line; what is more is cut.
 const MOST_BYTES: usize = 16 * 1024;
-/// Where exchanges with the API server are told; `DEBUG_K8S_API` shows them.
-const EXCHANGES: &str = "aggregator::auth";
+/// Where verdicts on tokens are told; `DEBUG_K8S_API` shows them.
+const VERDICTS: &str = "aggregator::auth";
 /// All that libraries may say. What they write when debugging is not known to be free of secrets.
 const MOST_OF_OTHERS: LevelFilter = LevelFilter::Warn;
 /// The program beside the library.
@@ -22,12 +24,10 @@ const NAME: &str = "podledger-aggregator";
 /// Writes lines of `level` and above; with `exchanges` also those of each exchange with the API
 /// server. Where a logger was set before, that one stays.
 pub fn init(level: LevelFilter, exchanges: bool) {
-    let exchanges = match exchanges {
-        true => level.max(LevelFilter::Debug),
-        false => level,
-    };
-    if log::set_boxed_logger(Box::new(Logger { level, exchanges })).is_ok() {
-        log::set_max_level(level.max(exchanges));
+    let logger = Logger::new(level, exchanges);
+    let most = level.max(logger.exchanges);
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        log::set_max_level(most);
     }
 }
 
@@ -37,13 +37,25 @@ struct Logger {
     exchanges: LevelFilter,
 }
 
+impl Logger {
+    fn new(level: LevelFilter, exchanges: bool) -> Self {
+        let exchanges = match exchanges {
+            true => level.max(LevelFilter::Debug),
+            // Objects may hold what their owners would rather not see in a log.
+            false => level.min(LevelFilter::Info),
+        };
+        Self { level, exchanges }
+    }
+}
+
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         let is_own = is_in(target, "aggregator") || is_in(target, PROGRAM);
         let most = match is_own {
             false => self.level.min(MOST_OF_OTHERS),
-            true if is_in(target, EXCHANGES) => self.exchanges,
+            true if is_in(target, exchange::TARGET) => self.exchanges,
+            true if is_in(target, VERDICTS) => self.level.max(self.exchanges),
             true => self.level,
         };
         metadata.level() <= most
@@ -114,17 +126,30 @@ mod tests {
 
     #[test]
     fn exchanges_are_shown_alone() {
-        let logger = Logger {
-            level: LevelFilter::Info,
-            exchanges: LevelFilter::Debug,
-        };
-        assert!(writes(&logger, "aggregator::auth::api", Level::Debug));
+        let logger = Logger::new(LevelFilter::Info, true);
+        assert!(writes(
+            &logger,
+            "aggregator::auth::kubernetes",
+            Level::Debug
+        ));
+        assert!(writes(&logger, exchange::TARGET, Level::Debug));
         assert!(!writes(&logger, "aggregator::ingest::tcp", Level::Debug));
         assert!(writes(&logger, "aggregator::ingest::tcp", Level::Info));
         assert!(!writes(&logger, "quinn::connection", Level::Info));
         assert!(writes(&logger, "quinn::connection", Level::Warn));
         assert!(!writes(&logger, "aggregators", Level::Info));
         assert!(writes(&logger, "podledger_aggregator", Level::Info));
+    }
+
+    #[test]
+    fn a_low_level_alone_shows_no_objects() {
+        let logger = Logger::new(LevelFilter::Trace, false);
+        assert!(!writes(&logger, exchange::TARGET, Level::Debug));
+        assert!(writes(
+            &logger,
+            "aggregator::auth::kubernetes",
+            Level::Debug
+        ));
     }
 
     #[test]

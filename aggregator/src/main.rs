@@ -4,6 +4,7 @@ use std::{
     env,
     io::{self, Write as _},
     process::ExitCode,
+    sync::Arc,
 };
 
 use aggregator::{
@@ -11,9 +12,12 @@ use aggregator::{
     care::command::{self, CareError},
     cli::{Arguments, Command, Serve},
     config::Config,
+    enrich::{self, Objects, watch::Watches},
     generate,
     ingest::{Stop, stop},
-    logger, memory, serve, verify,
+    logger, memory, serve,
+    service::Ready,
+    verify,
 };
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -24,9 +28,12 @@ use tokio::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Whoever makes rows on all CPUs has no use for one heap that they would wait for.
-    if !matches!(arguments.command, Command::Generate(_)) {
-        memory::give_back();
+    match arguments.command {
+        // It makes rows on all CPUs.
+        Command::Generate(_) => memory::give_back(4),
+        Command::Serve(_) | Command::Verify(_) => memory::give_back(1),
+        // They end soon, and fresh memory costs them time.
+        Command::Compact(_) | Command::Vacuum(_) => memory::share(1),
     }
     let (done, failure) = match &arguments.command {
         Command::Serve(options) => (
@@ -66,7 +73,15 @@ fn serve(options: &Serve) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async {
-        let start = behind::start(&config, environment());
+        let objects = Objects::new(enrich::Settings::default());
+        let watches = Arc::new(match &config.watch {
+            Some(cluster) => Watches::new(cluster.clone(), objects.clone()),
+            None => Watches::off(),
+        });
+        let objects = config.watch.is_some().then_some(objects);
+        let watched = Arc::clone(&watches);
+        let ready = Ready(Arc::new(move || watched.is_complete()));
+        let start = behind::start(&config, objects, environment(), ready);
         let told = |addresses: serve::Addresses| {
             log::info!(
                 "agents: https://{}, tables: {}",
@@ -74,10 +89,10 @@ fn serve(options: &Serve) -> Result<()> {
                 config.store
             );
             if let Some(status) = addresses.status {
-                log::info!("status: http://{status}/healthz, /ready and /metrics");
+                log::info!("status: http://{status}/healthz, /health, /ready and /metrics");
             }
         };
-        serve::serve(&config, start, on_signals()?, told).await?;
+        serve::serve(&config, watches, start, on_signals()?, told).await?;
         log::info!("everything that was taken in is committed");
         Ok(())
     })

@@ -12,7 +12,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     auth::{Authenticator, FileError, Kubernetes, TokenFile},
     config::{Auth, Config},
-    ingest::{Front, FrontError, Router, Stop, Taker, TlsError},
+    enrich::watch::Watches,
+    ingest::{Front, FrontError, Pushes, Router, Stop, Taker, TlsError},
     status::{self, Metrics, Reporter},
 };
 
@@ -62,9 +63,10 @@ pub struct Addresses {
 }
 
 /// Serves until `stop` is set and everything that was taken in is committed. `start` opens the tables;
-/// until then probes are answered, agents are not. `told` hears where it listens.
+/// until then probes are answered, agents are not. `watches` run beside it. `told` hears where it listens.
 pub async fn serve<B, E>(
     config: &Config,
+    watches: Arc<Watches>,
     start: impl Future<Output = Result<B, E>>,
     stop: Stop,
     told: impl FnOnce(Addresses),
@@ -76,10 +78,17 @@ where
     let metrics = Arc::new(Metrics::default());
     let auth = authenticator(&config.auth, &metrics)?;
     config.files.check()?;
+    let limits = config.limits;
+    let pushes = Pushes::new(config.push, limits, Arc::clone(&metrics), stop.clone());
+    let pushes = Arc::new(pushes);
+    warn_of_pushes(config);
     let reporter = Arc::new(Reporter {
         metrics: Arc::clone(&metrics),
         taker: OnceLock::new(),
+        pushes: Arc::clone(&pushes),
         stop: stop.clone(),
+        watches: Arc::clone(&watches),
+        debug_k8s_api: config.debug_k8s_api,
     });
     let (status, _serving_status) = match config.status_listen {
         None => (None, None),
@@ -90,6 +99,7 @@ where
             (Some(address), Some(Aborted(task)))
         }
     };
+    let _watching = Aborted(tokio::spawn(async move { watches.run().await }));
     let behind = tokio::select! {
         started = start => Arc::new(started.map_err(ServeError::Behind)?),
         () = stop.wait() => return Ok(()),
@@ -97,7 +107,9 @@ where
     let taker: Arc<dyn Taker> = behind.clone();
     // It is set here alone.
     drop(reporter.taker.set(Arc::clone(&taker)));
-    let router = Router::new(taker, auth, metrics, config.limits, stop);
+    let router = Router::new(taker, auth, metrics, limits, stop)
+        .with_pushes(pushes)
+        .with_health(Arc::clone(&reporter));
     let front = Front::open(config.listen, config.files.clone(), router).await?;
     told(Addresses {
         agents: front.address().unwrap_or(config.listen),
@@ -130,6 +142,15 @@ async fn serve_status(
     Ok((address, tokio::spawn(status::serve(listener, reporter))))
 }
 
+/// The plain port asks nobody for a token, as the older aggregator's did not.
+fn warn_of_pushes(config: &Config) {
+    if let (true, Some(address)) = (config.push, config.status_listen) {
+        log::warn!(
+            "--push: whoever reaches {address} may push rows of any node; let network policies keep others away"
+        );
+    }
+}
+
 fn authenticator(auth: &Auth, metrics: &Arc<Metrics>) -> Result<Authenticator, FileError> {
     Ok(match auth {
         Auth::None => {
@@ -140,8 +161,8 @@ fn authenticator(auth: &Auth, metrics: &Arc<Metrics>) -> Result<Authenticator, F
             Authenticator::None
         }
         Auth::TokenFile(path) => Authenticator::TokenFile(TokenFile::open(path)?),
-        Auth::Kubernetes(cluster) => {
-            let asked = Kubernetes::new(cluster.clone(), Arc::clone(metrics));
+        Auth::Kubernetes(reviews) => {
+            let asked = Kubernetes::new(reviews.clone(), Arc::clone(metrics));
             Authenticator::Kubernetes(Box::new(asked))
         }
     })

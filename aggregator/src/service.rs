@@ -2,6 +2,7 @@
 
 mod check;
 mod cycle;
+mod push;
 mod reload;
 mod settings;
 mod status;
@@ -18,10 +19,11 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     intake::Intake,
     lake::{Lake, LakeError},
+    push::Senders,
 };
 use reload::Reload;
 
-pub use settings::{Settings, When};
+pub use settings::{CLUSTER, Ready, Settings, When};
 pub use status::{Status, Tally};
 
 /// See the module. Whoever makes one calls [`Service::run`] beside it: nothing is committed otherwise.
@@ -33,6 +35,8 @@ pub struct Service {
     instance: Epoch,
     state: Mutex<State>,
     reload: tokio::sync::Mutex<Reload>,
+    /// Of pushes. Taken before `state`, never after it.
+    senders: Mutex<Senders>,
     /// Something came, or it is time to stop.
     wake: Notify,
     tally: Tally,
@@ -69,6 +73,7 @@ impl Service {
             settings,
             state: Mutex::new(state),
             reload: tokio::sync::Mutex::default(),
+            senders: Mutex::default(),
             wake: Notify::new(),
             tally: Tally::default(),
         })

@@ -5,7 +5,6 @@ Usage: sql_pack.py DIRECTORY docs/sql    Prints one line of JSON: how many rows 
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -30,22 +29,6 @@ SELECT line_item_resource_id AS ResourceId, line_item_usage_start_date AS Charge
        line_item_unblended_cost AS EffectiveCost
 FROM cur2;
 """
-# The hourly table, where nobody made it.
-HOURLY = """
-CREATE TABLE pod_usage_hourly AS
-SELECT date_trunc('hour', u.window_start) AS hour, u.cluster_id, u.node_name, u.ec2_instance_id, u.namespace, u.workload_kind,
-       u.workload, u.pod_id, u.pod_name, sum(window_seconds) AS seconds, sum(cpu_seconds) AS cpu_seconds,
-       max(cpu_peak_cores) AS cpu_peak_cores, avg(memory_working_set_bytes) AS memory_working_set_bytes_avg,
-       max(memory_peak_bytes) AS memory_peak_bytes, max(requests_cpu_millicores) AS requests_cpu_millicores,
-       max(requests_memory_bytes) AS requests_memory_bytes, sum(net_tx_bytes_delta) AS net_tx_bytes,
-       sum(net_rx_bytes_delta) AS net_rx_bytes, sum(tx_bytes_internet) AS net_tx_bytes_internet,
-       sum(tx_bytes_cross_zone) AS net_tx_bytes_cross_zone, sum(rx_bytes_cross_zone) AS net_rx_bytes_cross_zone,
-       sum(oom_kills) AS oom_kills, sum(restarts) AS restarts
-FROM pod_windows AS u
-LEFT JOIN pod_traffic AS t ON t.node_name = u.node_name AND t.epoch = u.epoch AND t.seq = u.seq AND t.pod_id = u.pod_id
-GROUP BY ALL;
-"""
-
 
 def statements(text):
     lines = [line for line in text.splitlines() if not line.startswith("--")]
@@ -78,14 +61,10 @@ def open_tables(base, pack):
     engine = duckdb.connect()
     import_extension("delta", con=engine)
     engine.execute("SET threads = 1")
-    has_hourly = os.path.isdir(f"{base}/pod_usage_hourly")
     for statement in statements((pack / "duckdb/tables.sql").read_text()):
-        if has_hourly or "VIEW pod_usage_hourly" not in statement:
-            engine.execute(statement.replace("s3://bucket/prefix", base))
+        engine.execute(statement.replace("s3://bucket/prefix", base))
     for view in VIEWS:
         run(engine, pack / f"views/{view}.sql")
-    if not has_hourly:
-        engine.execute(HOURLY)
     engine.execute(BILLS)
     return engine
 

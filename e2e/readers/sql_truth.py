@@ -211,7 +211,7 @@ def cur_by_namespace(tables):
     weights, all_of = defaultdict(float), defaultdict(float)
     pods = defaultdict(list)
     for row in tables.usage():
-        pods[(row["ec2_instance_id"], row["window_start"] // 3_600_000_000, row["pod_id"])].append(row)
+        pods[(row["ec2_instance_id"], (row["window_end"] - 1) // 3_600_000_000, row["pod_id"])].append(row)
     for (instance, hour, _), rows in pods.items():
         seconds = sum(row["seconds"] for row in rows)
         cores = max(row["requests_cpu_millicores"] or 0 for row in rows) / 1e3

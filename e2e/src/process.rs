@@ -159,23 +159,35 @@ impl Running {
     }
 
     /// Waits for its end, however it comes; its resource usage as the kernel tells its parent.
-    #[expect(unsafe_code, reason = "wait4 has no safe wrapper")]
     pub fn wait_usage(self) -> Result<(i32, libc::rusage)> {
-        let mut status = 0;
-        // SAFETY: an all-zero rusage is valid; both pointers live through the call.
-        let usage = unsafe {
-            let mut usage = std::mem::zeroed::<libc::rusage>();
-            let pid = libc::pid_t::try_from(self.child.id())?;
-            if libc::wait4(pid, &raw mut status, 0, &raw mut usage) != pid {
-                bail!(
-                    "waiting for a workload: {}",
-                    std::io::Error::last_os_error()
-                );
-            }
-            usage
-        };
-        Ok((status, usage))
+        wait4(&self.child)
     }
+}
+
+/// Waits for the end of a process; its status, its resource usage as the kernel tells its parent, and what it
+/// had printed, if that goes into a pipe.
+pub fn usage_of(mut child: Child) -> Result<(i32, libc::rusage, String)> {
+    let mut said = String::new();
+    if let Some(output) = &mut child.stdout {
+        output.read_to_string(&mut said)?;
+    }
+    let (status, usage) = wait4(&child)?;
+    Ok((status, usage, said))
+}
+
+#[expect(unsafe_code, reason = "wait4 has no safe wrapper")]
+fn wait4(child: &Child) -> Result<(i32, libc::rusage)> {
+    let mut status = 0;
+    // SAFETY: an all-zero rusage is valid; both pointers live through the call.
+    let usage = unsafe {
+        let mut usage = std::mem::zeroed::<libc::rusage>();
+        let pid = libc::pid_t::try_from(child.id())?;
+        if libc::wait4(pid, &raw mut status, 0, &raw mut usage) != pid {
+            bail!("waiting for a process: {}", std::io::Error::last_os_error());
+        }
+        usage
+    };
+    Ok((status, usage))
 }
 
 impl Drop for Running {

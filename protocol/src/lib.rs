@@ -7,6 +7,7 @@ pub mod columns;
 mod event;
 pub mod exchange;
 mod node_usage;
+pub mod pod;
 mod pod_network;
 mod pod_usage;
 mod reconcile;

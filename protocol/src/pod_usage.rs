@@ -49,7 +49,7 @@ record! {
         pub pod_id: String,
         /// Namespace; null for what is no pod, such as services of the node.
         pub namespace: Option<String>,
-        /// What made the pod, as kind/name: a ReplicaSet rather than its Deployment, which is in `workload`.
+        /// What made the pod, as kind/name: the replica set rather than its deployment, which is in `workload`.
         pub owner: Option<String>,
         /// Mean CPU over the window, in cores: `cpu_seconds` by the window's length, also of a pod that lived
         /// for a part of it. Do not sum over windows; sum `cpu_seconds`.

@@ -13,6 +13,8 @@ const COMPARISON: &str = "agent";
 const AGGREGATOR: &str = "aggregator";
 /// The one that sends to an aggregator.
 const SHIP: &str = "ship";
+/// The one that makes a cluster's day and asks DuckDB.
+const TABLES: &str = "tables";
 
 /// Which measurement.
 #[derive(clap::Args)]
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = Command::new(&bench);
     command.arg(&args.name).args(args.json.then_some("--json"));
     command.args(&args.more);
-    if [AGGREGATOR, SHIP].contains(&args.name.as_str()) {
+    if [AGGREGATOR, SHIP, TABLES].contains(&args.name.as_str()) {
         let aggregator = test_binaries::release("podledger-aggregator")?;
         command.env("PODLEDGER_AGGREGATOR", aggregator);
     }
@@ -51,6 +53,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 "PODLEDGER_PLAIN_AGGREGATOR",
                 paths::root()?.join("xtask/benches/plain_aggregator.py"),
             );
+    }
+    if args.name == TABLES {
+        setup::for_readers()?;
+        command.env("PODLEDGER_READERS", setup::python::READERS.program()?);
     }
     if args.name == COMPARISON {
         setup::for_comparison()?;

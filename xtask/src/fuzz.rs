@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: feeds the agent's parsers of foreign bytes with what nobody thought of. The targets
+//! `cargo xtask fuzz`: feeds the parsers of foreign bytes with what nobody thought of. The targets
 //! are in `agent/fuzz`; they begin with the recorded answers and keep what they found in `target/fuzz`.
 
 mod run;

@@ -62,8 +62,17 @@ fn build(more: &[&str]) -> Result<Vec<TestBinary>> {
 
 /// Builds one binary in release profile and returns its path.
 pub(crate) fn release(binary: &str) -> Result<PathBuf> {
+    program(binary, &["--release"])
+}
+
+/// Builds one binary as tests are built.
+pub(crate) fn debug(binary: &str) -> Result<PathBuf> {
+    program(binary, &[])
+}
+
+fn program(binary: &str, profile: &[&str]) -> Result<PathBuf> {
     let mut command = process::cargo();
-    command.args(["build", "--release"]).args(WHOLE_WORKSPACE);
+    command.arg("build").args(profile).args(WHOLE_WORKSPACE);
     command.args(["--bin", binary, "--message-format=json-render-diagnostics"]);
     let messages = messages(&mut command)?;
     let mut executables = messages

@@ -1,8 +1,8 @@
 //! Quantities: never below zero, and millicores are never fewer than the same text's whole units.
 #![no_main]
 
-use agent::pods::{Unit, parse_quantity};
 use libfuzzer_sys::fuzz_target;
+use protocol::pod::{Unit, parse_quantity};
 
 fuzz_target!(|text: &str| {
     let millicores = parse_quantity(text, Unit::Millicores);

@@ -1,13 +1,11 @@
 //! What the agent keeps of a pod.
 
-use std::borrow::Cow;
-
-use protocol::Timestamp;
-
-use super::{
-    resources,
-    wire::{Annotations, ContainerStatus, Field, Metadata, Pod, State, Status, Text},
+use protocol::{
+    Timestamp,
+    pod::{self, Demand, Field, Text},
 };
+
+use super::wire::{ContainerStatus, Metadata, Pod, State, Status};
 
 /// A pod, trimmed to what rows and events need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +79,7 @@ pub(super) fn read(json: &str, oddities: &mut u64) -> Option<PodFacts> {
     let pod: Pod<'_> = serde_json::from_str(json).ok()?;
     let mut facts = identity(pod.metadata, oddities)?;
     if let Some(spec) = pod.spec.take(oddities) {
-        resources::read(spec, &mut facts, oddities);
+        demand(spec.demand(oddities), &mut facts);
     }
     if let Some(status) = pod.status.take(oddities) {
         read_status(status, &mut facts, oddities);
@@ -101,57 +99,25 @@ fn identity(metadata: Metadata<'_>, oddities: &mut u64) -> Option<PodFacts> {
         hash.text(oddities)
     });
     let annotations = metadata.annotations.take(oddities).unwrap_or_default();
-    let owners = metadata.owner_references.elements(oddities);
-    let controller = owners.into_iter().find_map(|owner| {
-        let is_controller = owner.controller.take(oddities) == Some(true);
-        let kind = owner.kind.owned(oddities)?;
-        let name = owner.name.owned(oddities)?;
-        is_controller.then_some((kind, name))
-    });
-    let is_mirror = controller.as_ref().is_some_and(|(kind, _)| kind == "Node");
-    facts.config_hash = config_hash(annotations, is_mirror, oddities);
-    facts.owner = controller
-        .as_ref()
-        .map(|(kind, name)| format!("{kind}/{name}"));
-    let (kind, name) = workload(controller, template_hash, &facts.name);
-    (facts.workload_kind, facts.workload) = (Some(kind), Some(name));
+    let controller = pod::controller(metadata.owner_references, oddities);
+    facts.config_hash = pod::config_hash(
+        controller.as_ref(),
+        annotations.config_hash.owned(oddities),
+        annotations.config_mirror.owned(oddities),
+    );
+    let (kind, name) = pod::workload(controller.as_ref(), template_hash.as_deref(), &facts.name);
+    let workload = (Some(kind.to_owned()), Some(name.to_owned()));
+    (facts.workload_kind, facts.workload) = workload;
+    facts.owner = controller.map(|owner| format!("{}/{}", owner.kind, owner.name));
     Some(facts)
 }
 
-/// Only of mirror pods: on any other, the annotation is a user's and could name another's pod.
-fn config_hash(
-    annotations: Annotations<'_>,
-    is_mirror: bool,
-    oddities: &mut u64,
-) -> Option<String> {
-    let mirror = annotations.config_mirror.owned(oddities);
-    if !is_mirror && mirror.is_none() {
-        return None;
-    }
-    annotations.config_hash.owned(oddities).or(mirror)
-}
-
-/// Kind and name of what a person deployed.
-fn workload(
-    controller: Option<(String, String)>,
-    template_hash: Option<Cow<'_, str>>,
-    pod_name: &str,
-) -> (String, String) {
-    let Some((kind, name)) = controller else {
-        return ("Pod".into(), pod_name.into());
-    };
-    if kind == "Node" {
-        return ("StaticPod".into(), pod_name.into());
-    }
-    if kind == "ReplicaSet"
-        && let Some(deployment) = template_hash
-            .filter(|hash| !hash.is_empty())
-            .and_then(|hash| name.strip_suffix(&*hash)?.strip_suffix('-'))
-            .filter(|deployment| !deployment.is_empty())
-    {
-        return ("Deployment".into(), deployment.into());
-    }
-    (kind, name)
+fn demand(demand: Demand, facts: &mut PodFacts) {
+    facts.host_network = demand.host_network;
+    facts.requests_cpu_millicores = demand.requests.cpu_millicores;
+    facts.requests_memory_bytes = demand.requests.memory_bytes;
+    facts.limits_cpu_millicores = demand.limits.cpu_millicores;
+    facts.limits_memory_bytes = demand.limits.memory_bytes;
 }
 
 fn read_status(status: Status<'_>, facts: &mut PodFacts, oddities: &mut u64) {

@@ -7,8 +7,6 @@ mod error;
 mod facts;
 mod lines;
 mod node;
-mod quantity;
-mod resources;
 #[cfg(test)]
 mod scripted;
 mod store;
@@ -19,6 +17,5 @@ pub use client::Settings;
 pub use error::ApiError;
 pub use facts::{ContainerEnd, ContainerFacts, PodFacts, facts_from_json};
 pub use node::instance_of_node;
-pub use quantity::{Unit, parse_quantity};
 pub use store::{PodStore, Restart};
 pub use watch::watch;

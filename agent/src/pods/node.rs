@@ -1,11 +1,11 @@
 //! What the API server knows of this node: where it stands and what it costs.
 
+use protocol::pod::{Field, Text, instance_of_aws};
 use serde::Deserialize;
 
 use super::{
     client::{Api, Settings, collect, encoded},
     error::ApiError,
-    wire::{Field, Text},
 };
 use crate::imds::Instance;
 
@@ -69,35 +69,21 @@ fn read(body: &[u8]) -> Result<Instance, ApiError> {
         .spec
         .take(odd)
         .and_then(|spec| spec.provider_id.text(odd));
-    let (provider_zone, instance_id) = match provider_id.as_deref().and_then(of_aws) {
-        Some((zone, id)) => (zone, Some(id)),
-        None => (None, None),
-    };
+    let instance = provider_id.as_deref().and_then(instance_of_aws);
+    let provider_zone = instance.and_then(|(zone, _)| zone);
     let capacity = labels
         .eks_capacity
         .text(odd)
         .filter(|text| !text.is_empty());
     let capacity = capacity.or_else(|| labels.karpenter_capacity.text(odd));
     Ok(Instance {
-        instance_id,
+        instance_id: instance.map(|(_, id)| id.to_owned()),
         instance_type: labels.instance_type.owned(odd),
-        zone: labels.zone.owned(odd).or(provider_zone),
+        zone: labels.zone.owned(odd).or(provider_zone.map(str::to_owned)),
         zone_id: labels.zone_id.owned(odd),
         region: labels.region.owned(odd),
         capacity_type: capacity.and_then(|text| capacity_type(&text)),
     })
-}
-
-/// Zone and instance of `aws:///us-east-1a/i-0abc`.
-fn of_aws(provider_id: &str) -> Option<(Option<String>, String)> {
-    let (zone, id) = provider_id.strip_prefix("aws://")?.rsplit_once('/')?;
-    if !id.starts_with("i-") {
-        // Fargate and others are no instances.
-        return None;
-    }
-    let zone = zone.rsplit('/').next().unwrap_or_default();
-    let zone = (!zone.is_empty()).then(|| zone.to_owned());
-    Some((zone, id.to_owned()))
 }
 
 /// EKS says `ON_DEMAND`, Karpenter `on-demand`.

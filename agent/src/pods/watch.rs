@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use protocol::pod::{Field, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,7 +18,6 @@ use super::{
     facts,
     lines::Lines,
     store::PodStore,
-    wire::{Field, Text},
 };
 use crate::health::Health;
 

@@ -1,89 +1,8 @@
 //! The fields of a pod that are read, by the API's names. Everything else is passed over, and a field
 //! that is not what it must be costs only itself.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
-/// Longer names, reasons and hashes are none.
-const MOST_TEXT_BYTES: usize = 512;
-/// Containers of a pod that are looked at.
-const MOST_CONTAINERS: usize = 256;
-
-/// A value, something else in its place, or nothing.
-#[derive(Default)]
-pub(super) enum Field<T> {
-    #[default]
-    Absent,
-    Odd,
-    Is(T),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        if raw.get() == "null" {
-            return Ok(Self::Absent);
-        }
-        Ok(serde_json::from_str(raw.get()).map_or(Self::Odd, Self::Is))
-    }
-}
-
-impl<T> Field<T> {
-    /// The value; what is odd is counted and none.
-    pub fn take(self, oddities: &mut u64) -> Option<T> {
-        match self {
-            Self::Is(value) => Some(value),
-            Self::Absent => None,
-            Self::Odd => {
-                *oddities += 1;
-                None
-            }
-        }
-    }
-}
-
-/// Text that is borrowed where nothing in it is escaped.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'a> Field<Text<'a>> {
-    /// The text, if it is no longer than text of its kind can be.
-    pub fn text(self, oddities: &mut u64) -> Option<Cow<'a, str>> {
-        let text = self.take(oddities)?.0;
-        if text.len() > MOST_TEXT_BYTES {
-            *oddities += 1;
-            return None;
-        }
-        Some(text)
-    }
-
-    /// The same, to keep; empty text is none.
-    pub fn owned(self, oddities: &mut u64) -> Option<String> {
-        let text = self.text(oddities)?;
-        (!text.is_empty()).then(|| text.into_owned())
-    }
-}
-
-/// A list of which odd elements are left out.
-pub(super) type List<T> = Field<Vec<Field<T>>>;
-
-impl<T> List<T> {
-    /// The elements; too many of them are cut off.
-    pub fn elements(self, oddities: &mut u64) -> Vec<T> {
-        let mut elements = self.take(oddities).unwrap_or_default();
-        if elements.len() > MOST_CONTAINERS {
-            *oddities += 1;
-            elements.truncate(MOST_CONTAINERS);
-        }
-        elements
-            .into_iter()
-            .filter_map(|element| element.take(oddities))
-            .collect()
-    }
-}
+use protocol::pod::{Field, List, Owner, Spec, Text};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 pub(super) struct Pod<'a> {
@@ -124,57 +43,6 @@ pub(super) struct Annotations<'a> {
     pub config_hash: Field<Text<'a>>,
     #[serde(borrow, default, rename = "kubernetes.io/config.mirror")]
     pub config_mirror: Field<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Owner<'a> {
-    #[serde(borrow, default)]
-    pub kind: Field<Text<'a>>,
-    #[serde(borrow, default)]
-    pub name: Field<Text<'a>>,
-    #[serde(default)]
-    pub controller: Field<bool>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Spec<'a> {
-    #[serde(default)]
-    pub host_network: Field<bool>,
-    #[serde(borrow, default)]
-    pub containers: List<Container<'a>>,
-    #[serde(borrow, default)]
-    pub init_containers: List<Container<'a>>,
-    #[serde(borrow, default)]
-    pub resources: Field<Resources<'a>>,
-    #[serde(borrow, default)]
-    pub overhead: Field<Amounts<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Container<'a> {
-    #[serde(borrow, default)]
-    pub restart_policy: Field<Text<'a>>,
-    #[serde(borrow, default)]
-    pub resources: Field<Resources<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-pub(super) struct Resources<'a> {
-    #[serde(borrow, default)]
-    pub requests: Field<Amounts<'a>>,
-    #[serde(borrow, default)]
-    pub limits: Field<Amounts<'a>>,
-}
-
-/// Quantities as they stand in the text: a string, or a bare number.
-#[derive(Default, Deserialize)]
-pub(super) struct Amounts<'a> {
-    #[serde(borrow, default)]
-    pub cpu: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub memory: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]

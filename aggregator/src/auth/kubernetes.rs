@@ -12,14 +12,14 @@ use tokio::time::Instant;
 
 use super::{
     Who,
-    api::{Api, ApiError},
     cache::{Cache, Finding},
     expiry::Expiry,
     review::{self, Rules},
     token::Token,
 };
 use crate::{
-    config::Cluster,
+    cluster::{Api, ApiError},
+    config::Reviews,
     ingest::Refused,
     printable,
     status::{Metrics, Reason, Verdict},
@@ -52,13 +52,13 @@ impl fmt::Debug for Kubernetes {
 
 impl Kubernetes {
     /// Asks that API server; nothing is asked before the first token comes.
-    pub fn new(cluster: Cluster, metrics: Arc<Metrics>) -> Self {
+    pub fn new(reviews: Reviews, metrics: Arc<Metrics>) -> Self {
         let rules = Rules {
-            audience: cluster.audience.clone(),
-            user: cluster.user.clone(),
+            audience: reviews.audience,
+            user: reviews.user,
         };
         Self {
-            api: Api::new(cluster),
+            api: Api::new(reviews.cluster),
             rules,
             cache: Cache::new(MOST_KNOWN),
             metrics,
@@ -87,13 +87,13 @@ impl Kubernetes {
         match found {
             Ok(Ok(who)) => {
                 log::debug!(
-                    "TokenReview in {took} ms: {}",
+                    "K8S API: TokenReview in {took} ms: {}",
                     who.node().unwrap_or("any node")
                 );
                 Ok((Ok(who), life))
             }
             Ok(Err(refused)) => {
-                log::debug!("TokenReview in {took} ms: {}", refused.refusal);
+                log::debug!("K8S API: TokenReview in {took} ms: {}", refused.refusal);
                 Ok((Err(refused), BAD_LIFE))
             }
             Err(reason) => {

@@ -1,6 +1,5 @@
 //! Who speaks: a bearer token, and the node that it may speak for.
 
-mod api;
 mod cache;
 mod expiry;
 mod file;

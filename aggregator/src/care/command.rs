@@ -68,9 +68,9 @@ pub struct Vacuum {
 }
 
 /// What a table's files are merged by, and its schema.
-pub fn settings() -> Settings {
+pub fn settings(merge: MergeFiles) -> Settings {
     let schema = |table| WriteSettings::default().schema(table);
-    Settings::new(Arc::new(MergeFiles::default()), schema)
+    Settings::new(Arc::new(merge), schema)
 }
 
 fn open(
@@ -88,7 +88,7 @@ pub async fn compact(
     options: &Compact,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(), CareError> {
-    let mut settings = settings();
+    let mut settings = settings(MergeFiles::default());
     settings.rules.settle = *options.settle;
     settings.days = options.retention_days;
     let care = open(&options.place, settings, environment)?;
@@ -122,7 +122,7 @@ pub async fn vacuum(
     options: &Vacuum,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(), CareError> {
-    let mut settings = settings();
+    let mut settings = settings(MergeFiles::default());
     settings.readers = *options.keep;
     let care = open(&options.place, settings, environment)?;
     let Vacuumed { files, bytes } = care.vacuum(options.dry_run).await?;

@@ -1,6 +1,7 @@
 //! The settings of `serve`: options, their variables, and the variables of the older systems. All
 //! problems are found in one run.
 
+mod care;
 mod parse;
 mod problems;
 
@@ -9,13 +10,18 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::{
     cli::Serve,
     ingest::{Files, Limits},
+    service::CLUSTER,
     store_url::StoreUrl,
 };
 
+pub use care::Care;
 pub use problems::{Problem, Problems};
 
 /// Where a pod finds its own token and the cluster's CA.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The older system's bucket and prefix.
+const BUCKET: &str = "k8s-usage-data";
+const PREFIX: &str = "k8s-metrics/";
 /// Least room for batches: two of the largest messages.
 const LEAST_MEMORY: usize = 16 << 20;
 
@@ -34,14 +40,14 @@ pub struct Triggers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Whoever the API server vouches for.
-    Kubernetes(Cluster),
+    Kubernetes(Reviews),
     /// Whoever has a token of this file.
     TokenFile(PathBuf),
     /// Anybody.
     None,
 }
 
-/// How the API server is asked.
+/// How the API server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// Host of the API server.
@@ -52,6 +58,13 @@ pub struct Cluster {
     pub token: PathBuf,
     /// File of the CA that vouches for the API server.
     pub ca: PathBuf,
+}
+
+/// How the API server is asked about tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviews {
+    /// Who is asked.
+    pub cluster: Cluster,
     /// Audience that an agent's token must be for.
     pub audience: String,
     /// The one service account of agents, as the API server names its user.
@@ -67,6 +80,8 @@ pub struct Config {
     pub triggers: Triggers,
     /// Most bytes of batches that wait.
     pub memory: usize,
+    /// How the tables are taken care of; none if others do it.
+    pub care: Option<Care>,
     /// For agents.
     pub listen: SocketAddr,
     /// For probes and metrics.
@@ -75,6 +90,12 @@ pub struct Config {
     pub files: Files,
     /// Who may write.
     pub auth: Auth,
+    /// Whose pods, nodes and volumes are watched; none where nothing is.
+    pub watch: Option<Cluster>,
+    /// Whether what older collectors push is taken.
+    pub push: bool,
+    /// Name of the cluster.
+    pub cluster: String,
     /// What peers may have.
     pub limits: Limits,
     /// Of the runtime.
@@ -123,20 +144,27 @@ impl Reader<'_> {
                 .map(Some),
         };
         let (files, auth, limits) = (self.files(), self.auth(), self.limits());
+        let watch = self.watch();
+        let (push, cluster) = (self.push(auth.as_ref()), self.cluster_name());
         let threads = self.value("--threads", &options.threads, "2", |text| {
             parse::count(text, (1, 64))
         });
         let log_level = self.value("--log-level", &options.log_level, "info", parse::level);
         let debug = &options.debug_k8s_api;
         let debug_k8s_api = self.value("--debug-k8s-api", debug, "false", parse::switch);
+        let care = self.care();
         Some(Config {
             store: store?,
             triggers: triggers?,
             memory: memory?,
+            care: care?,
             listen: listen?,
             status_listen: status_listen?,
             files: files?,
             auth: auth?,
+            watch: watch?,
+            push: push?,
+            cluster: cluster?,
             limits: limits?,
             threads: threads?,
             log_level: log_level?,
@@ -148,10 +176,11 @@ impl Reader<'_> {
         let environment = self.environment;
         let (name, parsed) = match given(&self.options.store) {
             Some(url) => ("--store", StoreUrl::parse(url)),
-            None => match environment("S3_BUCKET").filter(|bucket| !bucket.is_empty()) {
+            None => match self.bucket() {
                 Some(bucket) => {
-                    let prefix = environment("S3_PREFIX").unwrap_or_default();
-                    ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, &prefix))
+                    let prefix = environment("S3_PREFIX").filter(|prefix| !prefix.is_empty());
+                    let prefix = prefix.as_deref().unwrap_or(PREFIX);
+                    ("S3_BUCKET and S3_PREFIX", StoreUrl::s3(&bucket, prefix))
                 }
                 None => {
                     let advice =
@@ -162,6 +191,14 @@ impl Reader<'_> {
             },
         };
         self.kept(name, parsed.map_err(|error| crate::error_chain(&error)))
+    }
+
+    /// The older system's default is somebody's bucket, all over the world: it is taken on an endpoint of one's
+    /// own alone.
+    fn bucket(&self) -> Option<String> {
+        let told = |name| (self.environment)(name).filter(|text| !text.is_empty());
+        let default = || told("AWS_ENDPOINT_URL").map(|_| BUCKET.to_owned());
+        told("S3_BUCKET").or_else(default)
     }
 
     fn triggers(&mut self) -> Option<Triggers> {
@@ -229,10 +266,9 @@ impl Reader<'_> {
     }
 
     fn auth(&mut self) -> Option<Auth> {
-        let is_cluster = (self.environment)("KUBERNETES_SERVICE_HOST").is_some();
         match given(&self.options.auth) {
-            Some("kubernetes") => self.cluster(),
-            None if is_cluster => self.cluster(),
+            Some("kubernetes") => self.reviews(),
+            None if self.is_in_cluster() => self.reviews(),
             Some("token-file") => {
                 let advice = "name the file of tokens that --auth token-file needs";
                 self.path("--auth-tokens", &self.options.auth_tokens, advice)
@@ -251,17 +287,64 @@ impl Reader<'_> {
         }
     }
 
-    fn cluster(&mut self) -> Option<Auth> {
+    /// By itself only where anybody may write anyway.
+    fn push(&mut self, auth: Option<&Auth>) -> Option<bool> {
+        let by_itself = matches!(auth, Some(Auth::None));
+        self.value("--push", &self.options.push, "auto", |text| match text {
+            "auto" => Ok(by_itself),
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("write auto, on or off".to_owned()),
+        })
+    }
+
+    fn cluster_name(&mut self) -> Option<String> {
+        self.value("--cluster", &self.options.cluster, CLUSTER, parse::name)
+    }
+
+    fn watch(&mut self) -> Option<Option<Cluster>> {
+        match given(&self.options.watch) {
+            Some("off") => Some(None),
+            Some("on") => self.cluster("--watch", "on").map(Some),
+            None | Some("auto") if self.is_in_cluster() => {
+                self.cluster("--watch", "auto").map(Some)
+            }
+            None | Some("auto") => Some(None),
+            Some(_) => {
+                self.problems.add("--watch", "write auto, on or off");
+                None
+            }
+        }
+    }
+
+    fn is_in_cluster(&self) -> bool {
+        (self.environment)("KUBERNETES_SERVICE_HOST").is_some()
+    }
+
+    /// The API server of this pod, which this `choice` of an option needs.
+    fn cluster(&mut self, name: &'static str, choice: &str) -> Option<Cluster> {
         let environment = self.environment;
         let host = environment("KUBERNETES_SERVICE_HOST");
         if host.is_none() {
-            let reason = "kubernetes needs a pod of a cluster: KUBERNETES_SERVICE_HOST is not set";
-            self.problems.add("--auth", reason);
+            let reason =
+                format!("{choice} needs a pod of a cluster: KUBERNETES_SERVICE_HOST is not set");
+            self.problems.add(name, reason);
         }
         let port = environment("KUBERNETES_SERVICE_PORT");
         let port = self.value("KUBERNETES_SERVICE_PORT", &port, "443", |text| {
             text.parse().map_err(|_| "it is no port".to_owned())
         });
+        let file = |name: &str| PathBuf::from(SERVICE_ACCOUNT).join(name);
+        Some(Cluster {
+            host: host?,
+            port: port?,
+            token: file("token"),
+            ca: file("ca.crt"),
+        })
+    }
+
+    fn reviews(&mut self) -> Option<Auth> {
+        let cluster = self.cluster("--auth", "kubernetes");
         let account = given(&self.options.agent_service_account);
         let user = account.map(|account| match account.split_once('/') {
             Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
@@ -270,12 +353,8 @@ impl Reader<'_> {
             _ => Err("write namespace/name".to_owned()),
         });
         let user = self.kept("--agent-service-account", user.transpose());
-        let file = |name: &str| PathBuf::from(SERVICE_ACCOUNT).join(name);
-        Some(Auth::Kubernetes(Cluster {
-            host: host?,
-            port: port?,
-            token: file("token"),
-            ca: file("ca.crt"),
+        Some(Auth::Kubernetes(Reviews {
+            cluster: cluster?,
             audience: given(&self.options.audience)
                 .unwrap_or("podledger")
                 .to_owned(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Bytes of a name.
+const MOST_NAME: usize = 253;
 /// Longest duration that can be asked for.
 const MOST_TIME: Duration = Duration::from_secs(24 * 3600);
 /// Units of sizes: those of Kubernetes and those of people.
@@ -56,6 +58,17 @@ pub(super) fn count(text: &str, bounds: (usize, usize)) -> Result<usize, String>
     number
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| format!("it must be a number between {least} and {most}"))
+}
+
+/// A name as the agents' setting allows it.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let is_name = text.len() <= MOST_NAME && !text.contains(char::is_whitespace);
+    match is_name {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "it must have at most {MOST_NAME} characters, none of them a blank"
+        )),
+    }
 }
 
 pub(super) fn switch(text: &str) -> Result<bool, String> {

@@ -43,6 +43,7 @@ fn defaults() {
     assert_eq!((config.threads, config.memory), (2, 96 << 20));
     assert_eq!(config.limits.connections, 8_192);
     assert_eq!(config.auth, Auth::None);
+    assert_eq!(config.cluster, "default-cluster");
     assert!(!config.debug_k8s_api);
 }
 
@@ -85,13 +86,58 @@ fn the_older_system_s_bucket() {
         store: some(" "),
         ..complete()
     };
-    let environment = [("S3_BUCKET", "usage"), ("S3_PREFIX", "k8s-metrics/")];
+    let environment = [("S3_BUCKET", "usage"), ("S3_PREFIX", "metrics/")];
     let found = config(&options, &environment).unwrap();
-    assert_eq!(found.store.to_string(), "s3://usage/k8s-metrics");
-    let found = config(&options, &environment[..1]).unwrap();
-    assert_eq!(found.store.to_string(), "s3://usage/");
+    assert_eq!(found.store.to_string(), "s3://usage/metrics");
+    for (environment, expected) in [
+        (
+            [("S3_BUCKET", "usage"), ("S3_PREFIX", "")],
+            "s3://usage/k8s-metrics",
+        ),
+        ([("S3_BUCKET", "usage"), ("S3_PREFIX", "/")], "s3://usage/"),
+        (
+            [("S3_BUCKET", ""), ("AWS_ENDPOINT_URL", "http://minio:9000")],
+            "s3://k8s-usage-data/k8s-metrics",
+        ),
+    ] {
+        let found = config(&options, &environment).unwrap();
+        assert_eq!(found.store.to_string(), expected);
+    }
+    let found = problems(&options, &[("S3_BUCKET", ""), ("AWS_ENDPOINT_URL", "")]);
+    assert_eq!(found[0].0, "--store", "no bucket of somebody else");
     let found = config(&complete(), &environment).unwrap();
     assert_eq!(found.store.to_string(), "file:///var/lib/podledger");
+}
+
+#[test]
+fn pushes_are_taken_by_themselves_where_anybody_may_write() {
+    for (auth, push, expected) in [
+        ("none", None, true),
+        ("none", some("off"), false),
+        ("none", some("auto"), true),
+        ("token-file", None, false),
+        ("token-file", some("on"), true),
+    ] {
+        let options = Serve {
+            auth: some(auth),
+            auth_tokens: some("/tokens"),
+            push: push.clone(),
+            ..complete()
+        };
+        assert_eq!(
+            config(&options, &[]).unwrap().push,
+            expected,
+            "{auth} {push:?}"
+        );
+    }
+    let options = Serve {
+        push: some("maybe"),
+        cluster: some("a b"),
+        ..complete()
+    };
+    let found = problems(&options, &[]);
+    let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["--push", "--cluster"]);
 }
 
 #[test]
@@ -105,13 +151,16 @@ fn in_a_cluster_the_api_server_is_asked() {
         ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
         ("KUBERNETES_SERVICE_PORT", "6443"),
     ];
-    let Auth::Kubernetes(cluster) = config(&options, &environment).unwrap().auth else {
+    let found = config(&options, &environment).unwrap();
+    let Auth::Kubernetes(reviews) = found.auth else {
         panic!("another mode");
     };
+    let cluster = &reviews.cluster;
     assert_eq!((cluster.host.as_str(), cluster.port), ("10.96.0.1", 6_443));
-    assert_eq!(cluster.audience, "podledger");
+    assert_eq!(found.watch.as_ref(), Some(cluster));
+    assert_eq!(reviews.audience, "podledger");
     assert_eq!(
-        cluster.user.as_deref(),
+        reviews.user.as_deref(),
         Some("system:serviceaccount:podledger:agent")
     );
     options.agent_service_account = some("agent");
@@ -119,6 +168,33 @@ fn in_a_cluster_the_api_server_is_asked() {
     let found = problems(&options, &[]);
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["--auth", "--agent-service-account"]);
+}
+
+#[test]
+fn watches_are_for_clusters_and_can_be_switched_off() {
+    let in_cluster = [("KUBERNETES_SERVICE_HOST", "10.96.0.1")];
+    for (choice, environment, is_on) in [
+        (None, &in_cluster[..], true),
+        (Some("auto"), &in_cluster, true),
+        (Some("on"), &in_cluster, true),
+        (Some("off"), &in_cluster, false),
+        (None, &[], false),
+        (Some("auto"), &[], false),
+    ] {
+        let options = Serve {
+            watch: choice.map(str::to_owned),
+            ..complete()
+        };
+        let found = config(&options, environment).unwrap();
+        assert_eq!(found.watch.is_some(), is_on, "{choice:?} {environment:?}");
+    }
+    for choice in ["on", "perhaps"] {
+        let options = Serve {
+            watch: some(choice),
+            ..complete()
+        };
+        assert_eq!(problems(&options, &[])[0].0, "--watch");
+    }
 }
 
 #[test]

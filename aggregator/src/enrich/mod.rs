@@ -1,6 +1,16 @@
 //! What the API server tells of pods, nodes, claims and volumes, and how rows are completed with it.
 
+mod objects;
+mod read;
+mod store;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+
 use std::fmt;
+
+pub use objects::{Objects, Settings};
+pub use store::{Bounds, Tally};
 
 /// Objects that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,7 +25,7 @@ pub enum Kind {
     Volumes,
     /// Their metadata only: which Deployment a pod is of.
     ReplicaSets,
-    /// Their metadata only: which CronJob a pod is of.
+    /// Their metadata only: which `CronJob` a pod is of.
     Jobs,
 }
 

@@ -47,7 +47,7 @@ fn what_was_made_is_proved() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let mut last = None;
     let rows = fill(store.clone(), Path::from("lake"), shape(), |done| {
-        last = Some(done)
+        last = Some(done);
     })
     .unwrap();
     let report = verify(store.clone());

@@ -1,12 +1,15 @@
 //! Reads a request's body within its bounds, whichever way it comes.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use protocol::RefusalKind;
+use tokio::time::timeout;
 
-use super::{gate::Share, refused::Refused};
-use crate::status::Reason;
+use super::{Limits, gate::Share, refused::Refused};
+use crate::status::{Metrics, Reason};
 
 /// Room that is made at once for a body whose length is told; more grows with what comes.
 const FIRST_BYTES: usize = 64 << 10;
@@ -14,10 +17,10 @@ const FIRST_BYTES: usize = 64 << 10;
 /// The body broke off, or its peer broke the rules.
 #[derive(Debug, thiserror::Error)]
 #[error("the body broke off: {0}")]
-pub(super) struct Broken(pub(super) String);
+pub(crate) struct Broken(pub(super) String);
 
 /// A body that is still coming.
-pub(super) trait Body: Send {
+pub(crate) trait Body: Send {
     /// The next piece; none at the end.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Broken>> + Send;
 }
@@ -37,7 +40,7 @@ impl Body for hyper::body::Incoming {
 
 /// Why there is no whole body.
 #[derive(Debug)]
-pub(super) enum NoBody {
+pub(crate) enum NoBody {
     Refused(Refused),
     Broken(Broken),
 }
@@ -46,6 +49,43 @@ impl From<Refused> for NoBody {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
     }
+}
+
+/// Refuses another type, and every encoding.
+pub(super) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refused> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(wanted) {
+        let reason = format!("content-type: it must be {wanted}");
+        return Err(Refused::new(RefusalKind::MediaType, reason));
+    }
+    match text(header::CONTENT_ENCODING) {
+        None | Some("identity") => Ok(()),
+        Some(_) => {
+            let reason = "content-encoding: there may be none";
+            Err(Refused::new(RefusalKind::MediaType, reason))
+        }
+    }
+}
+
+/// The whole of a body, if it comes in time. `share` keeps its room until it is dropped.
+pub(super) async fn whole(
+    body: &mut impl Body,
+    told: Option<usize>,
+    limits: &Limits,
+    share: &mut Share<'_>,
+    metrics: &Metrics,
+) -> Result<Bytes, NoBody> {
+    let reading = read(body, (told, limits.body_bytes), share);
+    let Ok(whole) = timeout(limits.body_time, reading).await else {
+        let reason = "body: it took too long to come";
+        return Err(Refused::new(RefusalKind::TooSlow, reason).into());
+    };
+    let whole = whole?;
+    let length = u64::try_from(whole.len()).unwrap_or(u64::MAX);
+    metrics.received_bytes.fetch_add(length, Relaxed);
+    Ok(whole)
 }
 
 /// The length that is told; a body that is told to be too large is refused before it comes.
@@ -65,7 +105,7 @@ pub(super) fn told(headers: &HeaderMap, most: usize) -> Result<Option<usize>, Re
 }
 
 /// The whole body.
-pub(super) async fn read(
+async fn read(
     body: &mut impl Body,
     (told, most): (Option<usize>, usize),
     share: &mut Share<'_>,

@@ -7,6 +7,7 @@ mod gate;
 
 mod limits;
 mod pulse;
+mod pushes;
 mod quic;
 
 mod refused;
@@ -21,15 +22,18 @@ mod tls;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use protocol::{Ack, Refusal};
+use protocol::{Ack, Refusal, RefusalKind};
 
-use crate::status::Page;
+use crate::{push::NotTaken, status::Page};
 
 pub use front::{Front, FrontError};
 pub use limits::Limits;
+pub use pushes::Pushes;
 pub use refused::Refused;
 pub use router::Router;
+pub(crate) use router::settle;
 pub use stop::{Stop, Stopper, stop};
+pub(crate) use tcp::BrokeOff;
 pub use tls::{Files, TlsError};
 
 /// What stands behind the router.
@@ -38,6 +42,13 @@ pub trait Taker: Send + Sync + 'static {
     /// Takes one request of a peer whose node is already known to be `node`; `None` when anybody may
     /// speak for any node. It may be dropped at any point: its peer went away, or its time is over.
     async fn take(&self, node: Option<&str>, body: Bytes) -> Result<Ack, Refusal>;
+
+    /// Takes what a collector pushed, of a peer of which the same is known.
+    async fn push(&self, node: Option<&str>, body: &[u8]) -> Result<(), NotTaken> {
+        let _ = (node, body);
+        let reason = "nothing is pushed to this one";
+        Err(NotTaken::new(RefusalKind::Busy, "request", reason))
+    }
 
     /// What it lacks to take batches, in words; nothing when it is ready.
     fn missing(&self) -> Vec<String> {

@@ -3,8 +3,12 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use protocol::{Refusal, RefusalKind};
+use serde::Serialize;
 
-use crate::status::Reason;
+use crate::{
+    push::{NotTaken, Problem},
+    status::Reason,
+};
 
 /// Bounds of what a peer is asked to wait, in seconds: drawn, so that not all come back at once.
 const WAIT_SECONDS: std::ops::RangeInclusive<u8> = 1..=5;
@@ -16,6 +20,17 @@ pub struct Refused {
     pub refusal: Refusal,
     /// How it is counted.
     pub reason: Reason,
+    /// Whoever pushes is told this, in the published form.
+    problems: Box<[Problem]>,
+    /// Methods that there are, where it is for the method.
+    allowed: &'static str,
+}
+
+/// A refusal as whoever pushes is told.
+#[derive(Serialize)]
+struct Told<'a> {
+    status: &'static str,
+    errors: &'a [Problem],
 }
 
 impl Refused {
@@ -38,9 +53,44 @@ impl Refused {
             index: None,
         };
         Self {
-            refusal,
             reason: counted,
+            ..refusal.into()
         }
+    }
+
+    /// For the method, where there are only these.
+    pub(super) fn method(allowed: &'static str) -> Self {
+        let reason = format!("method: there is {allowed}");
+        Self {
+            allowed,
+            ..Self::new(RefusalKind::Method, reason)
+        }
+    }
+
+    /// The same to whoever pushes: refusals begin with the field that is wrong.
+    pub(super) fn published(mut self) -> Self {
+        if self.problems.is_empty() {
+            let reason = self.refusal.reason.as_str();
+            let is_name = |text: &str| {
+                text.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            };
+            let split = reason.split_once(": ").filter(|(field, _)| is_name(field));
+            let (field, reason) = split.unwrap_or(("request", reason));
+            self.problems = Box::new([Problem::new(field, reason)]);
+        }
+        self
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let told = match &*self.problems {
+            [] => serde_json::to_vec(&self.refusal),
+            errors => serde_json::to_vec(&Told {
+                status: "error",
+                errors,
+            }),
+        };
+        told.unwrap_or_default()
     }
 
     /// Nothing is wrong with the request; it may come again.
@@ -52,8 +102,7 @@ impl Refused {
     pub(super) fn answer(&self) -> Response<Bytes> {
         let status = StatusCode::from_u16(self.refusal.kind.status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self.refusal).unwrap_or_default();
-        let mut answer = Response::new(Bytes::from(body));
+        let mut answer = Response::new(Bytes::from(self.body()));
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
         let json = HeaderValue::from_static("application/json");
@@ -68,7 +117,7 @@ impl Refused {
                 headers.insert(header::WWW_AUTHENTICATE, scheme);
             }
             RefusalKind::Method => {
-                let allowed = HeaderValue::from_static("POST");
+                let allowed = HeaderValue::from_static(self.allowed);
                 headers.insert(header::ALLOW, allowed);
             }
             _ => {}
@@ -79,7 +128,22 @@ impl Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        let reason = refusal.kind.into();
-        Self { refusal, reason }
+        Self {
+            reason: refusal.kind.into(),
+            refusal,
+            problems: Box::default(),
+            allowed: "POST",
+        }
+    }
+}
+
+impl From<NotTaken> for Refused {
+    fn from(not_taken: NotTaken) -> Self {
+        let first = not_taken.problems.first();
+        let reason = first.map(|problem| format!("{}: {}", problem.field, problem.reason));
+        Self {
+            problems: not_taken.problems.into(),
+            ..Self::new(not_taken.kind, reason.unwrap_or_default())
+        }
     }
 }

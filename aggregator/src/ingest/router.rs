@@ -14,14 +14,16 @@ use tokio::{
 };
 
 use super::{
-    Limits, Stop, Taker,
+    Limits, Pushes, Stop, Taker,
     body::{self, Body, NoBody},
     gate::Room,
     refused::Refused,
 };
 use crate::{
     auth::{Authenticator, Who},
-    status::{Metrics, Outcome, Reason, Way},
+    openapi::{self, Port},
+    push,
+    status::{Metrics, Outcome, Reason, Reporter, Way},
 };
 
 /// Bytes of a refused body that are read all the same: many clients look for an answer only when they
@@ -39,6 +41,9 @@ pub struct Router {
     pub(super) stop: Stop,
     slots: Semaphore,
     room: Room,
+    /// Tells how it is.
+    reporter: Option<Arc<Reporter>>,
+    pushes: Arc<Pushes>,
 }
 
 /// Counts a request as being answered, until it is dropped.
@@ -66,6 +71,7 @@ impl Router {
         limits: Limits,
         stop: Stop,
     ) -> Self {
+        let pushes = Pushes::new(false, limits, Arc::clone(&metrics), stop.clone());
         Self {
             taker,
             auth,
@@ -74,7 +80,22 @@ impl Router {
             stop,
             slots: Semaphore::new(limits.requests),
             room: Room::new(limits.all_body_bytes),
+            pushes: Arc::new(pushes),
+            reporter: None,
         }
+    }
+
+    /// Answers `/health` as it does.
+    pub fn with_health(self, reporter: Arc<Reporter>) -> Self {
+        Self {
+            reporter: Some(reporter),
+            ..self
+        }
+    }
+
+    /// Takes pushes as those are taken.
+    pub fn with_pushes(self, pushes: Arc<Pushes>) -> Self {
+        Self { pushes, ..self }
     }
 
     /// The answer to a request; none when its body broke, and nobody is there to read it.
@@ -87,28 +108,11 @@ impl Router {
         let in_flight = InFlight::new(&self.metrics);
         let began = Instant::now();
         let result = self.route(parts, body).await;
-        let outcomes = self.metrics.requests.of(way);
-        let answer = match result {
-            Ok(answer) => {
-                outcomes.count(Outcome::Answered);
-                Some(answer)
-            }
-            Err(NoBody::Refused(refused)) => {
-                self.metrics.refused.count(refused.reason);
-                outcomes.count(match refused.passes() {
-                    true => Outcome::PutOff,
-                    false => Outcome::Refused,
-                });
-                log::debug!("{} refused: {}", way_name(way), refused.refusal);
-                discard(parts, body).await;
-                Some(refused.answer())
-            }
-            Err(NoBody::Broken(broken)) => {
-                outcomes.count(Outcome::Broken);
-                log::debug!("{}: {broken}", way_name(way));
-                None
-            }
-        };
+        let mut answer = settle(&self.metrics, way, result, parts, body).await;
+        // hyper leaves the body out over HTTP/1.1 alone.
+        if let Some(answer) = answer.as_mut().filter(|_| parts.method == Method::HEAD) {
+            *answer.body_mut() = Bytes::new();
+        }
         if parts.uri.path() == exchange::PATH {
             self.metrics.times.count(began.elapsed());
         }
@@ -117,22 +121,42 @@ impl Router {
     }
 
     async fn route(&self, parts: &Parts, body: &mut impl Body) -> Result<Response<Bytes>, NoBody> {
-        self.check_header(&parts.headers)?;
-        match (parts.uri.path(), &parts.method) {
-            (exchange::PATH, &Method::POST) => self.batches(&parts.headers, body).await,
-            (exchange::PATH, _) => {
-                let reason = format!("{} takes POST only", exchange::PATH);
-                Err(Refused::new(RefusalKind::Method, reason).into())
-            }
-            ("/healthz", &Method::GET | &Method::HEAD) => {
-                let text = HeaderValue::from_static("text/plain; charset=utf-8");
-                Ok(answer(text, Bytes::from_static(b"ok\n")))
-            }
-            _ => {
-                let reason = format!("there is POST {} and GET /healthz only", exchange::PATH);
-                Err(Refused::new(RefusalKind::NotFound, reason).into())
-            }
+        let path = parts.uri.path();
+        let is_push = path == push::PATH;
+        let fits = self.check_header(&parts.headers);
+        fits.map_err(|refused| match is_push {
+            true => refused.published(),
+            false => refused,
+        })?;
+        let Some(allowed) = Port::Agents.methods(path) else {
+            let reason = format!("there is {} only", Port::Agents.paths());
+            return Err(Refused::new(RefusalKind::NotFound, reason).into());
+        };
+        if !openapi::is_among(&parts.method, allowed) {
+            return Err(Refused::method(allowed).into());
         }
+        match path {
+            exchange::PATH => self.batches(&parts.headers, body).await,
+            push::PATH => {
+                let taker = Some(&*self.taker);
+                let pushes = &self.pushes;
+                pushes
+                    .take(taker, Some(&self.auth), &parts.headers, body)
+                    .await
+            }
+            openapi::HEALTH => Ok(answer("application/json", self.health().into())),
+            openapi::PATH => Ok(answer(openapi::CONTENT_TYPE, Port::Agents.document())),
+            _ => Ok(answer(
+                "text/plain; charset=utf-8",
+                Bytes::from_static(b"ok\n"),
+            )),
+        }
+    }
+
+    /// Where nobody tells, nothing is watched.
+    fn health(&self) -> String {
+        let reporter = self.reporter.as_ref();
+        reporter.map_or_else(Reporter::health_of_none, |reporter| reporter.health())
     }
 
     /// hyper and h3 bound the header's bytes; this bounds its lines for every way alike.
@@ -154,9 +178,8 @@ impl Router {
             let reason = "it is stopping: send it to another aggregator, or again later";
             return Err(Refused::busy(Reason::Stopping, reason).into());
         }
-        check_type(headers)?;
-        let most = self.limits.body_bytes;
-        let told = body::told(headers, most)?;
+        body::check_type(headers, exchange::CONTENT_TYPE)?;
+        let told = body::told(headers, self.limits.body_bytes)?;
         let Ok(_slot) = self.slots.try_acquire() else {
             let reason = "as many requests as may be are being answered: send it again later";
             return Err(Refused::busy(Reason::InFlight, reason).into());
@@ -164,17 +187,12 @@ impl Router {
         // Before the body: who is not let in takes no memory.
         let who = self.auth.who(headers).await?;
         let mut share = self.room.share();
-        let reading = body::read(body, (told, most), &mut share);
-        let Ok(whole) = timeout(self.limits.body_time, reading).await else {
-            let reason = "body: it took too long to come";
-            return Err(Refused::new(RefusalKind::TooSlow, reason).into());
-        };
-        let whole = whole?;
-        let length = u64::try_from(whole.len()).unwrap_or(u64::MAX);
-        self.metrics.received_bytes.fetch_add(length, Relaxed);
+        let whole = body::whole(body, told, &self.limits, &mut share, &self.metrics).await?;
         let ack = self.take(&who, whole).await?;
-        let protobuf = HeaderValue::from_static(exchange::CONTENT_TYPE);
-        Ok(answer(protobuf, protocol::encode_ack(&ack).into()))
+        Ok(answer(
+            exchange::CONTENT_TYPE,
+            protocol::encode_ack(&ack).into(),
+        ))
     }
 
     async fn take(&self, who: &Who, body: Bytes) -> Result<Ack, Refused> {
@@ -189,26 +207,41 @@ impl Router {
     }
 }
 
+/// Counts how a request ended, and makes its answer; none when its body broke.
+pub(crate) async fn settle(
+    metrics: &Metrics,
+    way: Way,
+    result: Result<Response<Bytes>, NoBody>,
+    parts: &Parts,
+    body: &mut impl Body,
+) -> Option<Response<Bytes>> {
+    let outcomes = metrics.requests.of(way);
+    match result {
+        Ok(answer) => {
+            outcomes.count(Outcome::Answered);
+            Some(answer)
+        }
+        Err(NoBody::Refused(refused)) => {
+            metrics.refused.count(refused.reason);
+            outcomes.count(match refused.passes() {
+                true => Outcome::PutOff,
+                false => Outcome::Refused,
+            });
+            log::debug!("{} refused: {}", way_name(way), refused.refusal);
+            discard(parts, body).await;
+            Some(refused.answer())
+        }
+        Err(NoBody::Broken(broken)) => {
+            outcomes.count(Outcome::Broken);
+            log::debug!("{}: {broken}", way_name(way));
+            None
+        }
+    }
+}
+
 fn way_name(way: Way) -> &'static str {
     use crate::status::Label as _;
     Way::NAMES[way.index()]
-}
-
-fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(exchange::CONTENT_TYPE) {
-        let reason = format!("content-type: it must be {}", exchange::CONTENT_TYPE);
-        return Err(Refused::new(RefusalKind::MediaType, reason));
-    }
-    match text(header::CONTENT_ENCODING) {
-        None | Some("identity") => Ok(()),
-        Some(_) => {
-            let reason = "content-encoding: there may be none; batches are compressed one by one";
-            Err(Refused::new(RefusalKind::MediaType, reason))
-        }
-    }
 }
 
 /// Reads on for a while: a connection that is closed upon unread bytes may lose its answer.
@@ -230,8 +263,9 @@ async fn discard(parts: &Parts, body: &mut impl Body) {
     drop(timeout(DISCARD_TIME, reading).await);
 }
 
-fn answer(content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
+pub(super) fn answer(content_type: &'static str, body: Bytes) -> Response<Bytes> {
     let mut answer = Response::new(body);
+    let content_type = HeaderValue::from_static(content_type);
     answer
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type);

@@ -256,7 +256,7 @@ struct Routed {
 /// Nobody is there to read an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the request broke off")]
-struct BrokeOff;
+pub(crate) struct BrokeOff;
 
 impl Service<Request<Incoming>> for Routed {
     type Response = Response<Full<Bytes>>;

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -20,13 +20,18 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
-use tokio::{net::TcpStream, sync::Notify, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinHandle,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Files, Front, Limits, Router, Stopper, Taker, stop};
+use super::{Files, Front, Limits, Pushes, Router, Stop, Stopper, Taker, stop};
 use crate::{
     auth::Authenticator,
-    status::{Metrics, Way},
+    push::NotTaken,
+    status::{self, Metrics, Reporter, Way},
 };
 
 /// A directory of its own, removed at the end.
@@ -108,6 +113,23 @@ impl Taker for Fake {
         self.taken.lock().unwrap().push(taken);
         Ok(ack())
     }
+
+    async fn push(&self, node: Option<&str>, body: &[u8]) -> Result<(), NotTaken> {
+        match body {
+            b"wrong" => Err(NotTaken::new(
+                RefusalKind::Malformed,
+                "pods[3].name",
+                "none",
+            )),
+            b"busy" => Err(NotTaken::new(RefusalKind::Busy, "request", "full")),
+            body => {
+                let body = Bytes::copy_from_slice(body);
+                let taken = (node.map(str::to_owned), body);
+                self.taken.lock().unwrap().push(taken);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Everything that a test needs.
@@ -119,6 +141,8 @@ pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     pub(crate) running: JoinHandle<()>,
     ca: String,
+    limits: Limits,
+    stop: Stop,
 }
 
 impl Stage {
@@ -128,6 +152,15 @@ impl Stage {
     }
 
     pub(crate) async fn with(auth: Authenticator, change: impl FnOnce(&mut Limits)) -> Self {
+        Self::made(auth, false, change).await
+    }
+
+    /// That takes pushes.
+    pub(crate) async fn pushing(auth: Authenticator, change: impl FnOnce(&mut Limits)) -> Self {
+        Self::made(auth, true, change).await
+    }
+
+    async fn made(auth: Authenticator, is_on: bool, change: impl FnOnce(&mut Limits)) -> Self {
         let place = Place::new();
         let ca = place.certificate();
         let mut limits = Limits::default();
@@ -135,7 +168,9 @@ impl Stage {
         let (stopper, stop) = stop();
         let (fake, metrics) = (Arc::new(Fake::default()), Arc::new(Metrics::default()));
         let taker: Arc<dyn Taker> = fake.clone();
-        let router = Router::new(taker, auth, Arc::clone(&metrics), limits, stop);
+        let router = Router::new(taker, auth, Arc::clone(&metrics), limits, stop.clone());
+        let pushes = Pushes::new(is_on, limits, Arc::clone(&metrics), stop.clone());
+        let router = router.with_pushes(Arc::new(pushes));
         let any = (Ipv4Addr::LOCALHOST, 0).into();
         let front = Front::open(any, place.files(), router).await.unwrap();
         let address = front.address().unwrap();
@@ -147,7 +182,37 @@ impl Stage {
             stopper,
             address,
             ca,
+            limits,
+            stop,
         }
+    }
+
+    /// A status listener beside it, which takes pushes or does not.
+    pub(crate) async fn status(&self, is_on: bool) -> SocketAddr {
+        let taker: Arc<dyn Taker> = self.fake.clone();
+        self.status_of(is_on, OnceLock::from(taker)).await
+    }
+
+    /// One whose tables are still being opened.
+    pub(crate) async fn status_without_tables(&self) -> SocketAddr {
+        self.status_of(true, OnceLock::new()).await
+    }
+
+    async fn status_of(&self, is_on: bool, taker: OnceLock<Arc<dyn Taker>>) -> SocketAddr {
+        let metrics = Arc::clone(&self.metrics);
+        let pushes = Pushes::new(is_on, self.limits, Arc::clone(&metrics), self.stop.clone());
+        let reporter = Reporter {
+            metrics,
+            taker,
+            pushes: Arc::new(pushes),
+            stop: self.stop.clone(),
+            watches: Arc::new(crate::enrich::watch::Watches::off()),
+            debug_k8s_api: false,
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(status::serve(listener, Arc::new(reporter)));
+        address
     }
 
     /// Who believes this stage's certificate, and speaks that.
@@ -250,6 +315,14 @@ pub(crate) enum Client {
 pub(crate) type Came = Result<Response<Bytes>, String>;
 
 impl Client {
+    /// Without TLS.
+    pub(crate) async fn plain(address: SocketAddr) -> Self {
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (sender, driver) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+        tokio::spawn(driver);
+        Self::Http1(sender)
+    }
+
     pub(crate) async fn send(&mut self, request: Request<Bytes>) -> Came {
         let response = match self {
             Self::Http1(sender) => sender.send_request(request.map(Full::new)).await,

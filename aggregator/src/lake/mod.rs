@@ -61,6 +61,10 @@ impl Lake {
         let counters = Arc::new(Counters::default());
         let random = settings.random.clone();
         let store = Store::new(store, settings.retry, random, counters.clone());
+        // All are looked at before anything is put: where one is somebody else's, nothing is made beside it.
+        for table in Table::ALL {
+            TableState::check(&store, &prefix, table, &settings).await?;
+        }
         prove_put_if_absent(&store, &prefix).await?;
         let mut tables = Vec::with_capacity(Table::ALL.len());
         for table in Table::ALL {

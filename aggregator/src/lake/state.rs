@@ -61,6 +61,25 @@ pub(super) struct TableState {
 }
 
 impl TableState {
+    /// Fails if there is a table that this build must not write.
+    pub async fn check(
+        store: &Store,
+        prefix: &Path,
+        table: Table,
+        settings: &Settings,
+    ) -> Result<(), LakeError> {
+        let path = table_path(prefix, table);
+        let log = Log::new(store.clone(), &path, Detail::Heads);
+        let found = log.read(None).await?;
+        let reason = found.and_then(|found| found.unusable(&settings.encode.schema(table)));
+        reason.map_or(Ok(()), |reason| {
+            Err(LakeError::Unusable {
+                table: path.to_string(),
+                reason,
+            })
+        })
+    }
+
     /// Reads a table, or makes it.
     pub async fn open(
         store: &Store,

@@ -20,11 +20,13 @@ use crate::{
     behind,
     cli::Serve,
     config::Config,
+    enrich::watch::Watches,
     ingest::{
         stop,
         testing::{Place, client_config, post, refusal},
     },
     serve::{Addresses, serve},
+    service::Ready,
 };
 
 const NODE: &str = "node-a";
@@ -272,16 +274,19 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
     let (tell, told) = oneshot::channel();
     let (stopper, stopped) = stop();
     let running = tokio::spawn(async move {
-        let start = behind::start(&config, []);
-        serve(&config, start, stopped, |addresses| {
+        let watches = Arc::new(Watches::off());
+        let start = behind::start(&config, None, [], Ready::default());
+        serve(&config, watches, start, stopped, |addresses| {
             tell.send(addresses).unwrap();
         })
         .await
     });
+    // Made before the connection, which is not kept for long without a request.
+    let cases: Vec<Case> = bad_messages().into_iter().chain(bad_batches()).collect();
     let mut client = Client::new(&ca, told.await.unwrap()).await;
 
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
-    for (what, body, (status, kind), reason) in bad_messages().into_iter().chain(bad_batches()) {
+    for (what, body, (status, kind), reason) in cases {
         let came = refusal(&Ok(client.send(body).await));
         assert_eq!((came.0, came.1), (status, kind), "{what}: {came:?}");
         assert!(came.2.contains(reason), "{what}: {came:?}");

@@ -13,17 +13,20 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use protocol::{Ack, Refusal};
+use rustls::pki_types::ServerName;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::{Notify, oneshot},
 };
+use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::{
     cli::Serve,
     ingest::{
         Stopper, stop,
-        testing::{Place, ack},
+        testing::{Place, ack, client_config},
     },
     status::Page,
 };
@@ -77,7 +80,7 @@ impl Behind for Fake {
 }
 
 struct Play {
-    _place: Place,
+    place: Place,
     story: Arc<Story>,
     stopper: Stopper,
     open: Option<oneshot::Sender<()>>,
@@ -117,13 +120,14 @@ async fn play() -> Play {
             opened.await.unwrap();
             Ok(fake)
         };
-        serve(&config, start, stop, |addresses| {
+        let watches = Arc::new(Watches::off());
+        serve(&config, watches, start, stop, |addresses| {
             tell.send(addresses).unwrap();
         })
         .await
     });
     Play {
-        _place: place,
+        place,
         story,
         stopper,
         open: Some(open),
@@ -142,18 +146,54 @@ impl Play {
                 Err(_) => tokio::task::yield_now().await,
             }
         };
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, driver) = handshake.unwrap();
-        tokio::spawn(driver);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "x");
-        let request = request.body(Empty::<Bytes>::new()).unwrap();
-        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        (parts.status, String::from_utf8(body.to_vec()).unwrap())
+        ask(stream, method, path).await
     }
+
+    /// The same at the port of the agents.
+    async fn get_of_agents(&self, agents: SocketAddr, path: &str) -> (StatusCode, String) {
+        let ca = std::fs::read_to_string(self.place.files().certificate).unwrap();
+        let connector = TlsConnector::from(Arc::new(client_config(&ca, b"http/1.1")));
+        let stream = TcpStream::connect(agents).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        ask(connector.connect(name, stream).await.unwrap(), "GET", path).await
+    }
+}
+
+async fn ask<S>(stream: S, method: &str, path: &str) -> (StatusCode, String)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, driver) = handshake.unwrap();
+    tokio::spawn(driver);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "x");
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (parts.status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn health_is_told_in_the_older_system_s_words_at_both_ports() {
+    let health = |status: &str| {
+        format!(
+            r#"{{"status":"{status}","debug_k8s_api":false,"watchers_initialized":{{"nodes":false,"pods":false,"pvcs":false,"pvs":false}},"all_watchers_ready":false}}"#
+        )
+    };
+    let mut play = play().await;
+    let told = play.get("GET", "/health").await;
+    assert_eq!(told, (StatusCode::OK, health("unhealthy")), "no tables yet");
+    play.open.take().unwrap().send(()).unwrap();
+    let addresses = (&mut play.listening).await.unwrap();
+    let told = play.get_of_agents(addresses.agents, "/health").await;
+    assert_eq!(told, (StatusCode::OK, health("healthy")));
+    // A store that is away is no reason to end the process.
+    play.story.is_missing.store(true, SeqCst);
+    let told = play.get("GET", "/health").await;
+    assert_eq!(told, (StatusCode::OK, health("unhealthy")));
 }
 
 #[tokio::test]
@@ -179,7 +219,9 @@ async fn probes_are_answered_from_the_first_moment() {
         404,
         "no batches without TLS"
     );
-    assert_eq!(play.get("POST", "/metrics").await.0, 405);
+    assert_eq!(play.get("PUT", "/metrics").await.0, 405);
+    let (status, body) = play.get("POST", "/metrics").await;
+    assert!(status == 415 && body.contains("content-type"), "{body}");
     assert_eq!(
         play.get("HEAD", "/healthz").await,
         (StatusCode::OK, String::new())

@@ -73,8 +73,16 @@ fn checked(
     if let Body::Whole(_) = &batch.body
         && let Some(reason) = bad_time(header.window_end, limits, now)
     {
+        let reason = format!("header.window_end: {reason}");
         return Err(of(header, RefusalKind::BadTime, reason));
     }
+    Ok(hold(batch, frame.clone()))
+}
+
+/// A batch of this process itself, checked as those of others are: what can't be decoded could not be
+/// committed.
+pub(super) fn own(frame: &Bytes, limits: &Limits) -> Result<Held, Invalid> {
+    let batch = protocol::decode(frame, limits)?;
     Ok(hold(batch, frame.clone()))
 }
 
@@ -108,19 +116,15 @@ fn hold(batch: Batch, frame: Bytes) -> Held {
     }
 }
 
-fn bad_time(end: Timestamp, limits: &Limits, now: Timestamp) -> Option<String> {
+pub(super) fn bad_time(end: Timestamp, limits: &Limits, now: Timestamp) -> Option<String> {
     let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
     if end < now.plus_us(-micros(limits.age)) {
         let age = humantime::format_duration(limits.age);
-        return Some(format!(
-            "header.window_end: {end} is more than {age} ago, at {now}"
-        ));
+        return Some(format!("{end} is more than {age} ago, at {now}"));
     }
     if end > now.plus_us(micros(limits.future)) {
         let future = humantime::format_duration(limits.future);
-        return Some(format!(
-            "header.window_end: {end} is more than {future} ahead, at {now}"
-        ));
+        return Some(format!("{end} is more than {future} ahead, at {now}"));
     }
     None
 }

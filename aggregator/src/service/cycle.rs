@@ -1,4 +1,4 @@
-//! The loop that commits: one cycle at a time, by size, rows or age.
+//! The loop that commits: one cycle at a time, by size, rows or age; by age alone before it is ready.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -42,11 +42,12 @@ impl Service {
     /// Until it is time for a cycle; false when it is time to stop.
     async fn wait(&self) -> bool {
         loop {
+            let is_ready = (self.settings.ready.0)();
             let (is_stopping, due) = self.with(|state| {
                 let held = state.intake.held();
                 let when = &self.settings.when;
                 let is_much = held.bytes >= when.bytes || held.rows >= when.rows;
-                let now = (is_much && held.batches > 0).then(Instant::now);
+                let now = (is_ready && is_much && held.batches > 0).then(Instant::now);
                 (state.is_stopping, now.or(state.due))
             });
             if is_stopping {

@@ -14,6 +14,10 @@ pub struct Tally {
     pub known: Counter,
     /// Batches that came before those in between.
     pub ahead: Counter,
+    /// Pushes that were taken in.
+    pub pushed: Counter,
+    /// Pushes that were taken before.
+    pub pushed_again: Counter,
     /// Requests that were sent back for want of room.
     pub full: Counter,
     /// Cycles that ended with everything committed.

@@ -123,7 +123,7 @@ impl Service {
 }
 
 impl State {
-    fn open(&self) -> Result<(), Refusal> {
+    pub(super) fn open(&self) -> Result<(), Refusal> {
         let why = match &self.trouble {
             _ if self.is_stopping => "it is stopping",
             Some(trouble) => trouble,

@@ -1,5 +1,6 @@
 //! What the aggregator tells of itself: counters, and the plain-HTTP listener for probes and metrics.
 
+mod health;
 pub(crate) mod label;
 mod metrics;
 mod page;

@@ -189,7 +189,7 @@ impl Page {
     }
 
     /// The text.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.0
     }
 }

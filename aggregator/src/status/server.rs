@@ -1,8 +1,7 @@
-//! Answers `/healthz`, `/ready` and `/metrics` over plain HTTP, so that probes and Prometheus need
-//! neither certificate nor token. It takes no batches.
+//! Answers `/healthz`, `/health`, `/ready` and `/metrics` over plain HTTP, so that probes and Prometheus need
+//! neither certificate nor token. It takes no batches, and what older collectors push where that is allowed.
 
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     pin::pin,
     sync::{Arc, OnceLock},
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
+    body::Incoming,
     header::{ALLOW, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -26,11 +26,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Closed, Metrics, Page, Way, page};
-use crate::ingest::{Stop, Taker};
+use super::{Closed, Metrics, Page, Way, health, page};
+use crate::{
+    enrich::watch::Watches,
+    ingest::{BrokeOff, Pushes, Stop, Taker, settle},
+    openapi::{self, Port},
+    push,
+};
 
-/// Most connections at a time; one more is closed at once.
-const MOST_CONNECTIONS: usize = 32;
+/// Most connections at a time; one more is closed at once. Older collectors make one for each push.
+const MOST_CONNECTIONS: usize = 256;
 /// For a request's header, and for the silence between two requests.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Of one connection: who does not read an answer gives its place back then.
@@ -53,8 +58,14 @@ pub struct Reporter {
     pub metrics: Arc<Metrics>,
     /// What takes the batches, once the tables are open.
     pub taker: OnceLock<Arc<dyn Taker>>,
+    /// What takes pushes.
+    pub pushes: Arc<Pushes>,
     /// Whether it is stopping.
     pub stop: Stop,
+    /// What follows the cluster.
+    pub watches: Arc<Watches>,
+    /// Whether exchanges with the API server are logged.
+    pub debug_k8s_api: bool,
 }
 
 /// The answer of `/ready`.
@@ -80,30 +91,58 @@ impl Reporter {
         }
     }
 
+    /// The answer of `/health`, as JSON.
+    pub fn health(&self) -> String {
+        health::body(!self.readiness().ready, self.debug_k8s_api, &self.watches)
+    }
+
+    /// The same where nothing is watched.
+    pub(crate) fn health_of_none() -> String {
+        health::body(false, false, &Watches::off())
+    }
+
     fn page(&self) -> String {
         let mut page = Page::of(&self.metrics);
+        self.watches.report(&mut page);
         if let Some(taker) = self.taker.get() {
             taker.report(&mut page);
         }
         page.into_text()
     }
 
-    /// hyper leaves the body out for HEAD.
-    fn answer<B>(&self, request: &Request<B>) -> Answer {
-        let path = request.uri().path();
-        if !matches!(path, "/healthz" | "/ready" | "/metrics") {
-            let paths = "there are /healthz, /ready and /metrics\n";
-            return build(StatusCode::NOT_FOUND, TEXT, paths);
+    async fn answer(&self, request: Request<Incoming>) -> Result<Answer, BrokeOff> {
+        let (parts, mut body) = request.into_parts();
+        if parts.uri.path() != push::PATH || parts.method != Method::POST {
+            return Ok(self.tell(parts.uri.path(), &parts.method));
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = build(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET or HEAD only\n");
-            let allowed = HeaderValue::from_static("GET, HEAD");
+        let taker = self.taker.get().map(|taker| &**taker);
+        let taken = self.pushes.take(taker, None, &parts.headers, &mut body);
+        let taken = taken.await;
+        let answer = settle(&self.metrics, Way::Status, taken, &parts, &mut body).await;
+        answer.map(|answer| answer.map(Full::new)).ok_or(BrokeOff)
+    }
+
+    /// hyper leaves the body out for HEAD.
+    fn tell(&self, path: &str, method: &Method) -> Answer {
+        let Some(allowed) = Port::Status.methods(path) else {
+            let paths = format!("there is {}\n", Port::Status.paths());
+            return build(StatusCode::NOT_FOUND, TEXT, paths);
+        };
+        if !openapi::is_among(method, allowed) {
+            let only = format!("{allowed} only\n");
+            let mut answer = build(StatusCode::METHOD_NOT_ALLOWED, TEXT, only);
+            let allowed = HeaderValue::from_static(allowed);
             answer.headers_mut().insert(ALLOW, allowed);
             return answer;
         }
         match path {
-            "/ready" => self.ready(),
-            "/metrics" => build(StatusCode::OK, page::CONTENT_TYPE, self.page()),
+            openapi::HEALTH => build(StatusCode::OK, JSON, self.health()),
+            openapi::READY => self.ready(),
+            openapi::PATH => {
+                let document = Port::Status.document();
+                build(StatusCode::OK, openapi::CONTENT_TYPE, document)
+            }
+            push::PATH => build(StatusCode::OK, page::CONTENT_TYPE, self.page()),
             _ => build(StatusCode::OK, TEXT, "ok\n"),
         }
     }
@@ -159,9 +198,9 @@ pub async fn serve(listener: TcpListener, reporter: Arc<Reporter>) {
 }
 
 async fn converse(stream: TcpStream, peer: SocketAddr, reporter: Arc<Reporter>) -> Closed {
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let answer = reporter.answer(&request);
-        async { Ok::<_, Infallible>(answer) }
+    let service = service_fn(move |request| {
+        let reporter = Arc::clone(&reporter);
+        async move { reporter.answer(request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

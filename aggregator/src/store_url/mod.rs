@@ -1,6 +1,7 @@
 //! A store of objects from a URL: `s3://bucket/prefix`, `file:///directory`, or `memory:`.
 
 mod durable;
+mod reach;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,8 +15,13 @@ use url::Url;
 
 use durable::Directory;
 
-/// For one request, its body included.
-const REQUEST_TIME: Duration = Duration::from_secs(30);
+pub use reach::Patience;
+
+/// For one request, its body included: the largest file of a table may take its time. Who waits for less
+/// gives up sooner.
+const REQUEST_TIME: Duration = Duration::from_secs(300);
+/// Where buckets are when nobody tells.
+const REGION: &str = "us-east-1";
 /// For a connection to the store.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -28,6 +34,17 @@ pub enum StoreError {
     /// The prefix can't be one.
     #[error("the prefix of the store")]
     Prefix(#[source] object_store::path::Error),
+    /// The store does not answer, or lets nobody in.
+    #[error("{what}: {advice}")]
+    Unreachable {
+        /// Which.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
     /// The store can't be opened.
     #[error("opening the store {what}")]
     Open {
@@ -130,7 +147,11 @@ fn s3(bucket: &str, environment: impl IntoIterator<Item = (String, String)>) -> 
         .with_timeout(REQUEST_TIME)
         .with_connect_timeout(CONNECT_TIME);
     let mut builder = AmazonS3Builder::new();
-    for (name, value) in environment {
+    // An empty variable is as good as none: charts write those.
+    let told = environment
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty());
+    for (name, value) in told {
         let name = name.to_ascii_lowercase();
         if name.starts_with("aws_endpoint_url") && value.starts_with("http://") {
             // Whoever writes http means it.
@@ -144,6 +165,12 @@ fn s3(bucket: &str, environment: impl IntoIterator<Item = (String, String)>) -> 
         {
             builder = builder.with_config(key, value);
         }
+    }
+    if builder
+        .get_config_value(&AmazonS3ConfigKey::Region)
+        .is_none()
+    {
+        builder = builder.with_region(REGION);
     }
     builder
         .with_bucket_name(bucket)

@@ -1,7 +1,13 @@
 //! What URLs mean, and what a directory keeps.
 
+use std::time::Instant;
+
 use futures_util::TryStreamExt as _;
 use object_store::{Error, ObjectStoreExt as _, PutMode, PutPayload};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::*;
 
@@ -64,10 +70,117 @@ fn s3_takes_the_older_system_s_variables() {
     assert_eq!(value("aws_allow_http").as_deref(), Some("true"));
     assert_eq!(value("aws_conditional_put").as_deref(), Some("etag"));
     let timeout = value("timeout").unwrap();
-    assert!(timeout.starts_with("30"), "{timeout}");
+    assert_eq!(timeout, "5m", "not what the environment says");
     let (store, prefix) = StoreUrl::s3("b", "p").unwrap().open(environment).unwrap();
     assert_eq!(prefix.as_ref(), "p");
     assert!(!format!("{store:?}").contains("geheim"));
+}
+
+#[test]
+fn s3_has_a_region_and_heeds_nothing_that_is_empty() {
+    let value = |environment: [(&str, &str); 2], key: &str| {
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        s3("b", environment).get_config_value(&key.parse().unwrap())
+    };
+    let empty = [("AWS_REGION", ""), ("AWS_ACCESS_KEY_ID", "")];
+    assert_eq!(value(empty, "aws_region").as_deref(), Some("us-east-1"));
+    assert_eq!(value(empty, "aws_access_key_id"), None);
+    let usual = [("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_REGION", "")];
+    assert_eq!(value(usual, "aws_region").as_deref(), Some("eu-west-1"));
+}
+
+/// A server of one canned answer for each request, the last of them for all that follow.
+async fn server(answers: &'static [&'static str]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4_096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let answer = answers[number.min(answers.len() - 1)];
+            let (status, body) = answer.split_once('|').unwrap();
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+/// What is said of a store that answers so, and how often it was asked.
+async fn reached(endpoint: &str) -> Result<(), String> {
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "geheim"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let url = StoreUrl::parse("s3://b/p").unwrap();
+    let (store, prefix) = url.open(environment).unwrap();
+    let patience = Patience {
+        answer: Duration::from_secs(5),
+        all: Duration::from_secs(4),
+        pause: Duration::from_millis(50),
+    };
+    let reached = url.reach(&*store, &prefix, patience).await;
+    reached.map_err(|error| crate::error_chain(&error))
+}
+
+#[tokio::test]
+async fn what_waiting_can_not_mend_is_told_at_once() {
+    let begun = Instant::now();
+    for (answers, advice) in [
+        (
+            &["404 Not Found|<Code>NoSuchBucket</Code>"],
+            "no such bucket",
+        ),
+        (
+            &["403 Forbidden|<Code>AccessDenied</Code>"],
+            "AWS_SECRET_ACCESS_KEY",
+        ),
+        (&["401 Unauthorized|"], "does not let this process in"),
+        (
+            &["301 Moved Permanently|"],
+            "in another region: set AWS_REGION",
+        ),
+        (
+            &["400 Bad Request|<Code>AuthorizationHeaderMalformed</Code>"],
+            "check AWS_REGION",
+        ),
+    ] {
+        let error = reached(&server(answers).await).await.unwrap_err();
+        assert!(
+            error.starts_with("s3://b/p: ") && error.contains(advice),
+            "{error}"
+        );
+        assert!(!error.contains("geheim"));
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_waited_for() {
+    let list = "200 OK|<ListBucketResult><Name>b</Name><Prefix></Prefix><KeyCount>0</KeyCount>\
+                <MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated></ListBucketResult>";
+    let answers = vec!["503 Slow Down|", "500 Internal Server Error|", list];
+    assert_eq!(reached(&server(answers.leak()).await).await, Ok(()));
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let begun = Instant::now();
+    let error = reached(&format!("http://{address}")).await.unwrap_err();
+    assert!(error.contains("check AWS_ENDPOINT_URL"), "{error}");
+    assert!(
+        begun.elapsed() > Duration::from_secs(3),
+        "it was tried again"
+    );
 }
 
 struct Place(PathBuf);

@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use protocol::{Epoch, GapReason, Previous, Table, Timestamp};
 
+use crate::push;
+
 /// Tables other than the ledger.
 pub const DATA_TABLES: [Table; 4] = [
     Table::PodUsage,
@@ -149,6 +151,11 @@ pub(super) struct Start {
 }
 
 impl Start {
+    /// It is no agent's: an aggregator made its batches of what collectors pushed to it.
+    pub(super) fn is_pushed(&self) -> bool {
+        *self.boot_id == *push::BOOT_ID
+    }
+
     /// The batches that the ledger has.
     pub(super) fn ledger(&self) -> impl DoubleEndedIterator<Item = (u64, &Batch)> {
         let all = self.batches.iter().map(|(seq, batch)| (*seq, &**batch));

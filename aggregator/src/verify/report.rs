@@ -40,6 +40,8 @@ pub struct Report {
     pub epochs: u64,
     /// Batches in the ledger, gaps too.
     pub batches: u64,
+    /// Of them those that collectors pushed, each at most once: what was lost of them is not told.
+    pub pushes: u64,
     /// Rows by table.
     pub rows: BTreeMap<&'static str, u64>,
     /// Rows without node, epoch or seq, about which nothing is promised.
@@ -68,6 +70,7 @@ impl Report {
         self.nodes += other.nodes;
         self.epochs += other.epochs;
         self.batches += other.batches;
+        self.pushes += other.pushes;
         for (table, rows) in other.rows {
             *self.rows.entry(table).or_default() += rows;
         }
@@ -148,6 +151,13 @@ impl Report {
                 out,
                 "note   {} epochs of known nodes began after a boot with an empty spool",
                 self.new_boots
+            )?;
+        }
+        if self.pushes > 0 {
+            writeln!(
+                out,
+                "note   {} batches were pushed by collectors: at most once, their losses are not told",
+                self.pushes
             )?;
         }
         if self.rows_outside > 0 {

@@ -1,5 +1,5 @@
 -- What did each namespace cost on this day, traffic included? Services of the nodes have no namespace and stand in a row of
--- their own. Needs the views prices, pod_windows, pod_cost and pod_traffic.
+-- their own. Needs the views prices, pod_windows and pod_cost.
 
 WITH compute AS (
   SELECT namespace, sum(cpu_usd) AS cpu_usd, sum(memory_usd) AS memory_usd,
@@ -10,9 +10,9 @@ WITH compute AS (
 ),
 traffic AS (
   SELECT namespace,
-         sum(tx_bytes_cross_zone + rx_bytes_cross_zone) / 1e9 AS cross_zone_gb,
-         sum(tx_bytes_internet) / 1e9 AS internet_gb
-  FROM pod_traffic
+         sum(CASE WHEN class = 'cross_zone' THEN tx_bytes_delta + rx_bytes_delta ELSE 0 END) / 1e9 AS cross_zone_gb,
+         sum(CASE WHEN class = 'internet' THEN tx_bytes_delta ELSE 0 END) / 1e9 AS internet_gb
+  FROM pod_network
   WHERE cluster = 'production' AND date = DATE '2026-11-20'
   GROUP BY namespace
 )

@@ -12,6 +12,7 @@ mod journal;
 mod kubelet;
 mod pod;
 mod recorded;
+mod resource;
 mod scene;
 mod server;
 mod times;
@@ -23,6 +24,7 @@ pub use imds::{HttpTokens, Imds, ImdsFault, Instance};
 pub use journal::{Exchange, Journal};
 pub use kubelet::{Kubelet, KubeletFault};
 pub use pod::{Growth, Pod, Template};
+pub use resource::Resource;
 pub use scene::Scene;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,5 +36,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod agent_tests;
+#[cfg(test)]
+mod aggregator_tests;
+#[cfg(test)]
+mod completion_tests;
 #[cfg(test)]
 mod tests;

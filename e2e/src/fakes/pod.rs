@@ -156,6 +156,14 @@ impl Pod {
         self
     }
 
+    /// In another phase: `Succeeded` or `Failed` for one that has ended.
+    pub fn in_phase(mut self, phase: &str) -> Self {
+        if let Some(object) = &mut self.object {
+            object["status"]["phase"] = phase.into();
+        }
+        self
+    }
+
     /// With a uid of the caller's choice, for the kubelet and the API server alike.
     pub fn with_uid(mut self, uid: &str) -> Self {
         if let Some(stats) = &mut self.stats {
@@ -253,6 +261,11 @@ impl Pod {
 /// The node that an object is on.
 pub(super) fn node_of(object: &Value) -> Option<&str> {
     object["spec"]["nodeName"].as_str()
+}
+
+/// The phase of an object's life.
+pub(super) fn phase_of(object: &Value) -> Option<&str> {
+    object["status"]["phase"].as_str()
 }
 
 fn shift_samples(value: &mut Value, by: i64) {

@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::Resource;
+
 /// When the summary was asked for; the newest time in it.
 pub(super) const SUMMARY_AT: &str = "2026-11-21T00:42:22Z";
 /// The same for the summary that has a static pod.
@@ -15,6 +17,15 @@ const STATIC_SUMMARY: &str = include_str!("../../data/kubelet/summary-with-stati
 const PODS: &str = include_str!("../../data/api/pods-node1.json");
 const STATIC_POD: &str = include_str!("../../data/api/static-pod-api.json");
 const NODE: &str = include_str!("../../data/api/node-1.json");
+const OTHERS: [(Resource, &str); 4] = [
+    (Resource::Claims, include_str!("../../data/api/pvcs.json")),
+    (Resource::Volumes, include_str!("../../data/api/pvs.json")),
+    (
+        Resource::ReplicaSets,
+        include_str!("../../data/api/replicasets.json"),
+    ),
+    (Resource::Jobs, include_str!("../../data/api/jobs.json")),
+];
 pub(super) const VERSION: &str = include_str!("../../data/api/version.json");
 pub(super) const UNAUTHORIZED: &str = include_str!("../../data/api/err-401.json");
 pub(super) const EXPIRED_LIST: &str = include_str!("../../data/api/err-410-exact.json");
@@ -41,7 +52,25 @@ pub(super) fn node_stats() -> Result<Value> {
 
 /// The node's object.
 pub(super) fn node_object() -> Result<Value> {
-    tree(NODE)
+    tree(NODE).map(as_item)
+}
+
+/// The objects that are neither nodes nor pods.
+pub(super) fn others() -> Result<Vec<(Resource, Value)>> {
+    let mut others = Vec::new();
+    for (resource, list) in OTHERS {
+        let objects = items(tree(list)?["items"].take());
+        others.extend(objects.into_iter().map(|object| (resource, object)));
+    }
+    Ok(others)
+}
+
+/// As in a list, where items don't tell what they are.
+fn as_item(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|key, _| key != "kind" && key != "apiVersion");
+    }
+    object
 }
 
 /// All pods of the node, in the summary's order; those that it leaves out come last.
@@ -71,14 +100,9 @@ pub(super) fn static_pod() -> Result<Recorded> {
     let stats = items(tree(STATIC_SUMMARY)?["pods"].take())
         .into_iter()
         .find(|pod| pod["podRef"]["name"] == "static-node-1");
-    let mut object = tree(STATIC_POD)?;
-    if let Some(fields) = object.as_object_mut() {
-        // As in a list, where items don't tell what they are.
-        fields.retain(|key, _| key != "kind" && key != "apiVersion");
-    }
     Ok(Recorded {
         stats: Some(stats.context("the recorded summary has no static pod")?),
-        object: Some(object),
+        object: Some(as_item(tree(STATIC_POD)?)),
     })
 }
 

@@ -9,8 +9,8 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::pod::{Pod, Template, node_of};
-use super::{locked, recorded, times};
+use super::pod::{Pod, Template, node_of, phase_of};
+use super::{Resource, locked, recorded, times};
 
 /// How many changes a watch may be behind; the real watch cache has such a bound too.
 const EVENTS: usize = 1000;
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) node_stats: Value,
     pub(super) node_object: Value,
     pub(super) pods: Vec<Pod>,
+    /// Objects of other kinds.
+    others: Vec<(Resource, Value)>,
     pub(super) psi: bool,
     pub(super) swap: bool,
     pub(super) sample_period: Duration,
@@ -47,25 +49,32 @@ pub(super) struct State {
 /// One change of one object.
 #[derive(Clone)]
 pub(super) struct Event {
+    pub(super) resource: Resource,
     pub(super) version: u64,
     /// As JSON; the last one if it was deleted.
     pub(super) object: Bytes,
-    /// The node of the pod before; none if it was not there.
+    /// What selectors ask of it, before and after.
     pub(super) before: Presence,
     pub(super) after: Presence,
 }
 
-/// Whether an object is there, and on which node.
+/// Whether an object is there, and for a pod on which node and in which phase.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Presence {
     Absent,
-    On(Option<String>),
+    There {
+        node: Option<String>,
+        phase: Option<String>,
+    },
 }
 
 impl Presence {
     fn of(object: Option<&Value>) -> Self {
-        let on = |object| Self::On(node_of(object).map(str::to_owned));
-        object.map_or(Self::Absent, on)
+        let there = |object: &Value| Self::There {
+            node: node_of(object).map(str::to_owned),
+            phase: phase_of(object).map(str::to_owned),
+        };
+        object.map_or(Self::Absent, there)
     }
 }
 
@@ -83,13 +92,42 @@ impl State {
         }
     }
 
+    fn take_object(&mut self, resource: Resource, metadata: &Value) -> Option<Value> {
+        let name = |metadata: &Value| (metadata["namespace"].clone(), metadata["name"].clone());
+        let at = self.others.iter().position(|(of, object)| {
+            *of == resource && name(&object["metadata"]) == name(metadata)
+        });
+        at.map(|at| self.others.remove(at).1)
+    }
+
+    /// All objects of a kind.
+    pub(super) fn objects(&self, resource: Resource) -> Vec<&Value> {
+        match resource {
+            Resource::Nodes => vec![&self.node_object],
+            Resource::Pods => {
+                let objects = self.pods.iter().filter_map(|pod| pod.object.as_ref());
+                objects.collect()
+            }
+            _ => {
+                let others = self.others.iter().filter(|(of, _)| *of == resource);
+                others.map(|(_, object)| object).collect()
+            }
+        }
+    }
+
     fn next_version(&mut self) -> u64 {
         self.version += 1;
         self.version
     }
 
     /// Gives the object its version, and tells watches.
-    fn note(&mut self, before: Presence, object: Option<&mut Value>, last: Option<Value>) {
+    fn note(
+        &mut self,
+        resource: Resource,
+        before: Presence,
+        object: Option<&mut Value>,
+        last: Option<Value>,
+    ) {
         let after = Presence::of(object.as_deref());
         let version = self.next_version();
         let text = match (object, last) {
@@ -104,6 +142,7 @@ impl State {
             (None, None) => return,
         };
         self.events.push_back(Event {
+            resource,
             version,
             object: text.into(),
             before,
@@ -160,6 +199,7 @@ impl Scene {
             node_stats: recorded::node_stats()?,
             node_object: recorded::node_object()?,
             pods: Vec::new(),
+            others: recorded::others()?,
             psi: true,
             swap: true,
             sample_period: SAMPLE_PERIOD,
@@ -186,7 +226,7 @@ impl Scene {
         self.change(|state| {
             let by = age_of_recording(state);
             pod.move_times(&|time| time + by);
-            state.note(Presence::Absent, pod.object.as_mut(), None);
+            state.note(Resource::Pods, Presence::Absent, pod.object.as_mut(), None);
             state.pods.push(pod);
         });
     }
@@ -199,7 +239,7 @@ impl Scene {
             if let Some(stats) = &mut pod.stats {
                 reset_counters(stats);
             }
-            state.note(Presence::Absent, pod.object.as_mut(), None);
+            state.note(Resource::Pods, Presence::Absent, pod.object.as_mut(), None);
             state.pods.push(pod);
         });
     }
@@ -212,7 +252,8 @@ impl Scene {
                 return false;
             };
             if let Some(object) = pod.object {
-                state.note(Presence::of(Some(&object)), None, Some(object));
+                let before = Presence::of(Some(&object));
+                state.note(Resource::Pods, before, None, Some(object));
             }
             true
         })
@@ -230,7 +271,7 @@ impl Scene {
             change(&mut pod);
             if pod.object != old {
                 let before = Presence::of(old.as_ref());
-                state.note(before, pod.object.as_mut(), old);
+                state.note(Resource::Pods, before, pod.object.as_mut(), old);
             }
             state.pods.insert(at, pod);
             true
@@ -250,10 +291,39 @@ impl Scene {
     /// Changes the node's object, such as its labels or its `providerID`.
     pub fn update_node(&self, change: impl FnOnce(&mut Value)) {
         self.change(|state| {
-            change(&mut state.node_object);
-            let version = state.next_version();
-            state.node_object["metadata"]["resourceVersion"] = version.to_string().into();
+            let mut node = state.node_object.take();
+            let before = Presence::of(Some(&node));
+            change(&mut node);
+            state.note(Resource::Nodes, before, Some(&mut node), None);
+            state.node_object = node;
         });
+    }
+
+    /// Puts an object in, or another in its place: neither a node nor a pod.
+    pub fn put_object(&self, resource: Resource, mut object: Value) {
+        self.change(|state| {
+            let before = Presence::of(state.take_object(resource, &object["metadata"]).as_ref());
+            state.note(resource, before, Some(&mut object), None);
+            state.others.push((resource, object));
+        });
+    }
+
+    /// Takes an object out; whether it was there.
+    pub fn remove_object(&self, resource: Resource, namespace: Option<&str>, name: &str) -> bool {
+        let metadata = json!({ "namespace": namespace, "name": name });
+        self.change(|state| {
+            let Some(object) = state.take_object(resource, &metadata) else {
+                return false;
+            };
+            let before = Presence::of(Some(&object));
+            state.note(resource, before, None, Some(object));
+            true
+        })
+    }
+
+    /// The objects of a kind, as they are now.
+    pub fn objects(&self, resource: Resource) -> Vec<Value> {
+        self.read(|state| state.objects(resource).into_iter().cloned().collect())
     }
 
     /// The scene's clock.

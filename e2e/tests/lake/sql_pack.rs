@@ -1,9 +1,13 @@
 //! The statements of `docs/sql`, over tables that are made up: DuckDB runs them all, and plain loops over the rows say
 //! what they should answer.
 
-use std::process::Command;
+use std::{process::Command, sync::Arc};
 
-use aggregator::generate::{Shape, fill};
+use aggregator::{
+    care::{Care, Settings, command},
+    generate::{Shape, fill},
+    lake::rows::MergeFiles,
+};
 use anyhow::{Context as _, Result, ensure};
 use object_store::path::Path;
 use protocol::Timestamp;
@@ -27,6 +31,21 @@ fn morning() -> Shape {
     }
 }
 
+/// Makes the hours and merges the files, as on the day after.
+fn take_care(place: &Place) -> Result<()> {
+    let next_day = morning().start.plus_us(24 * 3_600_000_000);
+    let settings = Settings {
+        clock: Arc::new(move || next_day),
+        ..command::settings(MergeFiles::default())
+    };
+    let care = Care::new(place.store(), &Path::from(PREFIX), settings);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let merged = runtime.block_on(care.round())?;
+    ensure!(merged.before.files > merged.after.files, "{merged:?}");
+    ensure!(care.tally().hours.get() >= 2, "{:?}", care.tally());
+    Ok(())
+}
+
 #[test]
 fn every_statement_runs_and_answers_what_is_there() -> Result<()> {
     let Some(python) = interpreter()? else {
@@ -35,6 +54,7 @@ fn every_statement_runs_and_answers_what_is_there() -> Result<()> {
     let place = Place::folder()?;
     let rows = fill(place.store(), Path::from(PREFIX), morning(), |_| {})?;
     ensure!(rows > 30_000, "{rows}");
+    take_care(&place)?;
     let mut command = Command::new(python);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/readers/sql_pack.py"));
     command.arg(place.url()?.as_str());

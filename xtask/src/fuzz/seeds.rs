@@ -23,6 +23,11 @@ const ENDPOINTS: &[&str] = &[
     "https://[fd00:ec2::254]:443/latest?a=b#c",
     "http://user:password@aggregator:8080/metrics",
 ];
+const PUSHES: &[&str] = &[
+    r#"{"timestamp":"2024-01-01T00:00:00Z","node_name":"worker-node-1","hostname":"worker-node-1","ec2_instance_id":"i-1234567890abcdef0","pods":[{"pod_id":"pod-uid-123","namespace":"default","name":"my-app","cpu_usage_cores":0.5,"memory_usage_bytes":1073741824,"net_tx_bytes":1024,"net_rx_bytes":2048,"pod_start_time":"2024-01-01T00:00:00Z"}]}"#,
+    r#"{"timestamp":"2024-01-01T00:00:00.123456+02:00","node_name":"n","hostname":null,"pods":[],"more":[{"a":[1e9,null,true]}]}"#,
+    r#"{"timestamp":"now","node_name":7,"pods":[{"pod_id":"","namespace":"a b","net_tx_bytes":-1.0,"cpu_usage_cores":1e300}]}"#,
+];
 const MASKED: &[&str] = &[
     "GET /stats/summary HTTP/1.1\r\nAuthorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln\r\n\r\n",
     "{\"token\": \"AQAEAGEg5sNSPBfAxVhuBtqdIlWqW7hSHPm1\", \"password\":\"a\"}",
@@ -82,6 +87,7 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "http_endpoint" => Ok(texts(ENDPOINTS)),
         "mask" => Ok(texts(MASKED)),
         "quantity" => Ok(texts(QUANTITIES)),
+        "push_body" => Ok(texts(PUSHES)),
         "imds_field" => Ok(texts(IMDS_ANSWERS)),
         "config" => Ok(texts(CONFIGURATIONS)),
         "ring_records" => Ok(records()),

@@ -30,7 +30,7 @@ enum Say {
 pub(crate) fn all() -> Result<()> {
     ebpf_items(Say::Everything)?;
     guest_items(Say::Everything)?;
-    item(Say::Everything, "readers", || python::READERS.ensure())?;
+    of_tests(Say::Everything)?;
     item(Say::Everything, "cargo-deny", deny::ensure)
 }
 
@@ -59,11 +59,21 @@ pub(crate) fn for_readers() -> Result<()> {
     item(Say::Changes, "readers", || python::READERS.ensure())
 }
 
+/// What tests ask besides the aggregator.
+pub(crate) fn for_tests() -> Result<()> {
+    of_tests(Say::Changes)
+}
+
 /// What the checks need that boot no guest.
 pub(crate) fn for_checks() -> Result<()> {
     ebpf_items(Say::Everything)?;
-    item(Say::Everything, "readers", || python::READERS.ensure())?;
+    of_tests(Say::Everything)?;
     item(Say::Everything, "cargo-deny", deny::ensure)
+}
+
+fn of_tests(say: Say) -> Result<()> {
+    item(say, "readers", || python::READERS.ensure())?;
+    item(say, "schemathesis", || python::SCHEMATHESIS.ensure())
 }
 
 fn ebpf_items(say: Say) -> Result<()> {

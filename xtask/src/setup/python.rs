@@ -1,5 +1,5 @@
-//! Python environments: the collector that `bench agent` compares the agent with, and the readers
-//! that tests ask what is in the tables.
+//! Python environments: the collector that `bench agent` compares the agent with, the readers that tests ask
+//! what is in the tables, and what they try the HTTP interface with.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -64,6 +64,41 @@ pub(crate) const READERS: Environment = Environment {
         "wrapt==2.5.2",
     ],
     import: "deltalake, duckdb_extension_delta, duckdb_extension_httpfs, duckdb_extensions, pytz, sqlglot",
+};
+
+/// schemathesis, which asks the aggregator's HTTP interface everything that its own description allows and forbids.
+pub(crate) const SCHEMATHESIS: Environment = Environment {
+    folder: "python-schemathesis-4.32.5",
+    packages: &[
+        "schemathesis==4.32.5",
+        "anyio==4.16.0",
+        "certifi==2026.10.18",
+        "charset-normalizer==3.5.2",
+        "click==8.5.1",
+        "graphql-core==3.3.2",
+        "harfile==0.6.0",
+        "hypothesis==6.170.15",
+        "hypothesis-graphql==0.13.5",
+        "idna==3.20",
+        "iniconfig==2.3.1",
+        "jsonschema_rs==0.60.3",
+        "markdown-it-py==4.3.0",
+        "MarkupSafe==3.0.4",
+        "mdurl==0.1.2",
+        "packaging==26.3",
+        "pluggy==1.7.0",
+        "Pygments==2.21.0",
+        "pyrate-limiter==4.5.1",
+        "pytest==9.2.0",
+        "PyYAML==6.0.3",
+        "requests==2.34.2",
+        "rich==15.0.0",
+        "sortedcontainers==2.4.0",
+        "typing_extensions==4.16.0",
+        "urllib3==2.8.0",
+        "Werkzeug==3.1.9",
+    ],
+    import: "schemathesis.cli",
 };
 
 impl Environment {

@@ -107,8 +107,10 @@ fn deny() -> Result<Done> {
 
 fn tests(strict: bool) -> Result<Done> {
     let mut done = Done::default();
-    setup::for_readers()?;
+    setup::for_tests()?;
     let readers = setup::python::READERS.program()?;
+    let schemathesis = setup::python::SCHEMATHESIS.program()?;
+    let aggregator = test_binaries::debug("podledger-aggregator")?;
     for binary in test_binaries::all()?
         .iter()
         .filter(|binary| !binary.is_kernel_tests())
@@ -117,6 +119,9 @@ fn tests(strict: bool) -> Result<Done> {
         command.envs(kernels::strictness(strict));
         // Tests of the tables ask others what is in them.
         command.env("PODLEDGER_READERS", &readers);
+        // And some start an aggregator and ask it.
+        command.env("PODLEDGER_SCHEMATHESIS", &schemathesis);
+        command.env("PODLEDGER_AGGREGATOR_BINARY", &aggregator);
         done.add(follow(&label(binary), &mut command));
     }
     Ok(done)

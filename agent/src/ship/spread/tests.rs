@@ -113,9 +113,9 @@ fn ranked(numbers: impl IntoIterator<Item = u8>) -> Vec<SocketAddr> {
 fn after_a_failure_the_next_in_order_is_used() {
     let order = ranked(0..4);
     let mut spread = spread(&order);
-    for (place, address) in order.iter().enumerate() {
-        assert_eq!(spread.at(), Some(*address));
-        let expected = match place {
+    for (number, next) in order.iter().enumerate() {
+        assert_eq!(spread.at(), Some(*next));
+        let expected = match number {
             3 => Verdict::BackOff,
             _ => Verdict::Turn,
         };

@@ -2,10 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::{
-    task::{JoinError, JoinHandle},
-    time::timeout,
-};
+use tokio::{task::JoinError, time::timeout};
 
 use super::{Shipper, Store, finished};
 use crate::{
@@ -23,7 +20,11 @@ type Found = Result<io::Result<Vec<SocketAddr>>, JoinError>;
 impl<S: Store> Shipper<S> {
     /// Sees to what is due, without waiting for anything.
     pub(super) async fn look_around(&mut self) {
-        if self.lookup.as_ref().is_some_and(JoinHandle::is_finished) {
+        if self
+            .lookup
+            .as_ref()
+            .is_some_and(tokio::task::JoinHandle::is_finished)
+        {
             let found = finished(&mut self.lookup).await;
             self.end_lookup(found);
         }
@@ -113,9 +114,7 @@ impl<S: Store> Shipper<S> {
         };
         self.link.go_to(address);
         self.ways.on_move();
-        if let Some(probe) = self.probe.take() {
-            probe.abort();
-        }
+        self.probe.take().inspect(tokio::task::JoinHandle::abort);
         self.delivery.on_disconnect();
         match before {
             Some(_) => {

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::{auth::Authenticator, ingest::testing::Place};
+use crate::{auth::Authenticator, config::Cluster, ingest::testing::Place};
 
 const OK: &str = include_str!("../testdata/tokenreview-ok.json");
 const BAD: &str = include_str!("../testdata/tokenreview-bad.json");
@@ -125,10 +125,13 @@ impl Server {
             port: self.port,
             token: self.place.0.join("token"),
             ca: self.place.0.join("tls.crt"),
+        };
+        let reviews = Reviews {
+            cluster,
             audience: "podledger".to_owned(),
             user: None,
         };
-        let kubernetes = Kubernetes::new(cluster, Arc::clone(&metrics));
+        let kubernetes = Kubernetes::new(reviews, Arc::clone(&metrics));
         (Authenticator::Kubernetes(Box::new(kubernetes)), metrics)
     }
 }

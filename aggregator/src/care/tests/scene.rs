@@ -10,7 +10,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Path};
+use object_store::{ObjectStoreExt as _, memory::InMemory, path::Path};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use protocol::{Table, Timestamp};
 

@@ -6,7 +6,8 @@ use rand::seq::SliceRandom as _;
 
 use super::{
     Shape,
-    node::{Machine, Node},
+    machine::Machine,
+    node::Node,
     random::stream,
     slot::Slot,
     workload::{Kind, Workload},

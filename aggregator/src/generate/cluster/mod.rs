@@ -7,6 +7,7 @@
 mod cpu;
 mod deal;
 mod events;
+mod machine;
 mod memory;
 mod network;
 mod node;
@@ -14,11 +15,16 @@ mod plan;
 mod pod;
 mod random;
 mod slot;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod wants;
 mod workload;
 
-use std::{num::NonZero, thread};
+use std::{
+    num::NonZero,
+    thread::{self, ScopedJoinHandle},
+};
 
 use protocol::Timestamp;
 
@@ -85,7 +91,7 @@ impl Cluster {
                 })
             });
             let shares: Vec<_> = shares.collect();
-            let batches = shares.into_iter().map(|share| share.join());
+            let batches = shares.into_iter().map(ScopedJoinHandle::join);
             let batches =
                 batches.map(|made| made.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             batches.flatten().collect()

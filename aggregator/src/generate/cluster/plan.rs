@@ -8,13 +8,13 @@ use rand::{Rng as _, rngs::StdRng};
 use super::{
     Shape,
     random::{between, pick, stream},
-    workload::{Kind, Size, Template, Times, Work, Workload},
+    workload::{Kind, Size, Times, Work, Workload},
 };
-use crate::generate::agent::names;
 
-const MIB: f64 = (1 << 20) as f64;
-const HOUR_US: i64 = 3_600_000_000;
-const DAY_US: i64 = 24 * HOUR_US;
+/// Bytes of a MiB.
+pub(super) const MIB: f64 = (1 << 20) as f64;
+/// Length of a day.
+pub(super) const DAY_US: i64 = 86_400_000_000;
 
 const TEAMS: [&str; 24] = [
     "checkout",
@@ -89,12 +89,12 @@ const DAEMONS: [(&str, f64, f64, bool); 5] = [
 ];
 /// Services of the node: name, cores, MiB.
 const HOST: [(&str, f64, f64); 2] = [("kubelet", 0.06, 110.0), ("containerd", 0.03, 90.0)];
-/// So many of a hundred pods are of a StatefulSet.
+/// So many of a hundred pods are of a stateful set.
 const STORE_PODS: usize = 8;
 /// One workload that runs jobs for so many pods.
 const PODS_OF_A_CRON_JOB: usize = 40;
 
-/// All workloads; the replicas of Deployments and StatefulSets are as many as pods are wanted beside
+/// All workloads; the replicas of deployments and stateful sets are as many as pods are wanted beside
 /// those that every node has.
 pub(super) fn workloads(shape: &Shape) -> Vec<Workload> {
     let mut plan = Plan {
@@ -114,9 +114,9 @@ pub(super) fn workloads(shape: &Shape) -> Vec<Workload> {
     workloads
 }
 
-struct Plan<'a> {
-    shape: &'a Shape,
-    rng: StdRng,
+pub(super) struct Plan<'a> {
+    pub(super) shape: &'a Shape,
+    pub(super) rng: StdRng,
     /// Names that are given.
     taken: HashSet<(String, String)>,
 }
@@ -276,148 +276,4 @@ impl Plan<'_> {
         self.templates(&mut workload, 0);
         workload
     }
-
-    /// Half of the pods do next to nothing, and few do much.
-    fn work(&mut self) -> Work {
-        let rng = &mut self.rng;
-        let cores = match rng.random_range(0..100) {
-            0..50 => between(rng, 0.0005, 0.008),
-            50..88 => between(rng, 0.008, 0.12),
-            _ => between(rng, 0.12, 0.8),
-        };
-        let beyond = if rng.random_ratio(1, 3) {
-            rng.random_range(0.05..0.8)
-        } else {
-            0.0
-        };
-        Work {
-            cores,
-            day: rng.random_range(0.0..0.8),
-            bursts: if rng.random_ratio(1, 4) {
-                rng.random_range(0.01..0.25)
-            } else {
-                0.002
-            },
-            burst_cores: between(rng, 0.3, 4.0).max(2.0 * cores),
-            packets: between(rng, 200.0, 6_000.0),
-            traffic: [
-                rng.random_range(0.2..1.0),
-                rng.random_range(0.2..1.5),
-                if rng.random_ratio(1, 10) { 0.2 } else { 0.0 },
-                beyond,
-                if rng.random_ratio(1, 8) { 0.5 } else { 0.0 },
-            ],
-            is_probed: rng.random_ratio(4, 5),
-            memory_bytes: (between(rng, 24.0, 700.0) * MIB) as i64,
-            leak_bytes: 0,
-            writes: if rng.random_ratio(1, 5) { 3e5 } else { 0.0 },
-        }
-    }
-
-    /// Steps that people write, most often far above what is needed and sometimes below.
-    fn size(&mut self, work: &Work) -> Size {
-        const STEPS: [i64; 10] = [10, 25, 50, 100, 200, 250, 500, 1_000, 2_000, 4_000];
-        let rng = &mut self.rng;
-        if rng.random_ratio(1, 25) {
-            return Size::default();
-        }
-        let wanted = work.cores * 1e3 * between(rng, 0.6, 12.0);
-        let step = |wanted: f64| STEPS.iter().copied().find(|step| *step as f64 >= wanted);
-        let cpu = step(wanted).unwrap_or(4_000);
-        let power = |bytes: f64| 1_i64 << (bytes.log2().ceil() as i64).clamp(25, 34);
-        let memory = power(work.memory_bytes as f64 * between(rng, 0.7, 3.0));
-        let fits = power(work.memory_bytes as f64 * 1.6);
-        if rng.random_ratio(1, 12) {
-            let memory = memory.max(fits);
-            return Size {
-                requests_cpu_millicores: Some(cpu),
-                requests_memory_bytes: Some(memory),
-                limits_cpu_millicores: Some(cpu),
-                limits_memory_bytes: Some(memory),
-            };
-        }
-        let has_limit = rng.random_ratio(2, 5);
-        Size {
-            requests_cpu_millicores: Some(cpu),
-            requests_memory_bytes: Some(memory),
-            limits_cpu_millicores: has_limit.then_some((cpu * pick(rng, &[1, 2, 4])).max(100)),
-            limits_memory_bytes: Some(memory.max(fits)),
-        }
-    }
-
-    /// Reaches its limit within hours, again and again.
-    fn leak(&mut self, workload: &mut Workload) {
-        let limit = workload.size.limits_memory_bytes.unwrap_or(1 << 30);
-        workload.size.limits_memory_bytes = Some(limit);
-        let room = (limit - workload.work.memory_bytes).max(limit / 8) as f64;
-        workload.work.leak_bytes = (room / self.rng.random_range(1.5..7.0)) as i64;
-    }
-
-    /// Of which the first is old, and each further one a rollout: so many on each day.
-    fn templates(&mut self, workload: &mut Workload, rollouts: i64) {
-        let start_us = self.shape.start.unix_us;
-        let days = (self.shape.length_us + DAY_US - 1) / DAY_US;
-        let mut times: Vec<i64> = (0..rollouts * days)
-            .map(|number| start_us + number % days * DAY_US + self.rng.random_range(0..DAY_US))
-            .collect();
-        times.push(i64::MIN);
-        times.sort_unstable();
-        for (number, from_us) in times.into_iter().enumerate() {
-            let hash = names::template_hash(&mut self.rng);
-            let template = Template {
-                from_us,
-                labels: labels(workload, &hash, number),
-                annotations: self.annotations(workload),
-                hash,
-            };
-            workload.templates.push(template);
-        }
-    }
-
-    fn annotations(&mut self, workload: &Workload) -> Vec<String> {
-        let checksum = self.rng.random::<u128>();
-        let mut annotations = vec![
-            format!(
-                "checksum/config={checksum:032x}{:032x}",
-                checksum.rotate_left(41)
-            ),
-            format!("kubectl.kubernetes.io/default-container={}", workload.name),
-        ];
-        if workload.work.is_probed {
-            annotations.push("prometheus.io/port=8080".to_owned());
-            annotations.push("prometheus.io/scrape=true".to_owned());
-        }
-        annotations
-    }
-}
-
-/// As Helm charts and controllers write them, by name.
-fn labels(workload: &Workload, hash: &str, number: usize) -> Vec<String> {
-    let Workload {
-        namespace, name, ..
-    } = workload;
-    let team = namespace
-        .split_once("-staging")
-        .map_or(namespace.as_str(), |(team, _)| team);
-    let environment = if namespace.contains('-') {
-        "staging"
-    } else {
-        "production"
-    };
-    let own = match workload.kind {
-        Kind::Deployment => format!("pod-template-hash={hash}"),
-        Kind::CronJob => format!("batch.kubernetes.io/cronjob={name}"),
-        _ => format!("controller-revision-hash={name}-{hash}"),
-    };
-    let mut labels = vec![
-        format!("app.kubernetes.io/instance={namespace}"),
-        "app.kubernetes.io/managed-by=Helm".to_owned(),
-        format!("app.kubernetes.io/name={name}"),
-        format!("app.kubernetes.io/version=1.{}.{number}", name.len()),
-        format!("environment={environment}"),
-        own,
-        format!("team={team}"),
-    ];
-    labels.sort_unstable();
-    labels
 }

@@ -5,7 +5,7 @@
 pub(super) enum Kind {
     /// One on each node.
     DaemonSet,
-    /// Some, of one ReplicaSet after the other.
+    /// Some, of one replica set after the other.
     Deployment,
     /// Some, with names and volumes of their own.
     StatefulSet,
@@ -67,7 +67,7 @@ pub(super) struct Work {
 pub(super) struct Template {
     /// From when it is the newest.
     pub from_us: i64,
-    /// What the name of its ReplicaSet ends with.
+    /// What the name of its replica set ends with.
     pub hash: String,
     /// Labels of its pods.
     pub labels: Vec<String>,

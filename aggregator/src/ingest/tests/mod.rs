@@ -2,4 +2,5 @@
 
 mod abuse;
 mod draining;
+mod pushes;
 mod routes;

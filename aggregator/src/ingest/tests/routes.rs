@@ -55,7 +55,7 @@ async fn other_requests_are_told_what_there_is() {
             (healthy.status().as_u16(), &healthy.body()[..]),
             (200, &b"ok\n"[..])
         );
-        for path in ["/ready", "/metrics", "/", "/v1/batches/x"] {
+        for path in ["/ready", "/", "/v1/batches/x"] {
             let (status, kind, reason) = refusal(&client.send(request("GET", path)).await);
             assert_eq!((status, kind), (404, RefusalKind::NotFound));
             assert!(reason.contains("/v1/batches"), "{reason}");
@@ -63,9 +63,11 @@ async fn other_requests_are_told_what_there_is() {
         let answer = client.send(request("GET", exchange::PATH)).await;
         assert_eq!(answer.as_ref().unwrap().headers()[header::ALLOW], "POST");
         assert_eq!(refusal(&answer).1, RefusalKind::Method);
+        let answer = client.send(request("PUT", "/healthz")).await;
+        assert_eq!(answer.unwrap().headers()[header::ALLOW], "GET, HEAD");
     }
-    assert_eq!(stage.metrics.refused.get(Reason::NotFound), 12);
-    assert_eq!(stage.metrics.refused.get(Reason::Method), 3);
+    assert_eq!(stage.metrics.refused.get(Reason::NotFound), 9);
+    assert_eq!(stage.metrics.refused.get(Reason::Method), 6);
 }
 
 #[tokio::test]

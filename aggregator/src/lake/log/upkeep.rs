@@ -33,7 +33,7 @@ impl Log {
             version,
             size,
             size_in_bytes: bytes.len(),
-            num_of_add_files: snapshot.files.as_ref().map_or(0, |files| files.len()),
+            num_of_add_files: snapshot.files.iter().flatten().count(),
         };
         let hint = serde_json::to_vec(&hint).map_err(|error| self.bad(HINT, error))?;
         // The same version has the same content, whoever made it.

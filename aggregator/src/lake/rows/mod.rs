@@ -3,10 +3,12 @@
 
 mod array;
 mod column;
+mod complete;
 mod dictionary;
 mod file;
 mod header;
 mod input;
+mod known;
 mod merge;
 mod order;
 mod precision;
@@ -19,6 +21,8 @@ mod texts;
 mod time;
 mod write;
 
+use std::sync::Arc;
+
 use parquet::errors::ParquetError;
 use protocol::{Invalid, Limits, Table};
 
@@ -28,18 +32,21 @@ use super::{
 };
 
 pub use input::{Input, Inputs, Rows};
+pub use known::{Facts, Known, ListId, Nothing, Place, PodFacts, PodId, Storage, TextId};
 pub use merge::{MergeFiles, Scan};
 pub use time::{date, millis};
 pub use write::{build, sort, write_files};
 
-/// What bounds one file.
-#[derive(Clone, Copy, Debug)]
+/// What bounds one file, and what its rows are completed with.
+#[derive(Clone, Debug)]
 pub struct WriteSettings {
     /// Of the batches, as when they came in.
     pub limits: Limits,
     /// Rows of a file, which is one row group, beside those of one more batch. It bounds the memory
     /// that a commit takes: of each table, the rows of one file are gathered at a time.
     pub file_rows: u64,
+    /// What is known of the pods that rows are of.
+    pub known: Arc<dyn Known>,
 }
 
 impl Default for WriteSettings {
@@ -47,6 +54,7 @@ impl Default for WriteSettings {
         Self {
             limits: Limits::default(),
             file_rows: 65_536,
+            known: Arc::new(Nothing),
         }
     }
 }

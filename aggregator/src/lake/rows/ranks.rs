@@ -20,8 +20,10 @@ pub fn distinct(pool: &Pool, numbers: &[u32]) -> Vec<u32> {
 
 /// Ranks of texts.
 pub struct Ranks {
-    /// A number of each different text, in their order.
-    pub sorted: Vec<u32>,
+    /// A number of each different text, by rank.
+    pub texts: Vec<u32>,
+    /// Their ranks compare as they do.
+    pub is_sorted: bool,
     /// The rank by number. Different numbers of equal texts have one rank.
     ranks: Vec<u32>,
 }
@@ -41,7 +43,26 @@ impl Ranks {
             }
             last.replace(text).is_none() || is_new
         });
-        Self { sorted, ranks }
+        Self {
+            texts: sorted,
+            is_sorted: true,
+            ranks,
+        }
+    }
+
+    /// Of texts that need no order: the first to come is the least.
+    pub fn as_they_came(pool: &Pool, numbers: Vec<u32>) -> Self {
+        let mut ranks = vec![0; pool.len()];
+        for (rank, number) in (0..).zip(&numbers) {
+            if let Some(slot) = ranks.get_mut(*number as usize) {
+                *slot = rank;
+            }
+        }
+        Self {
+            texts: numbers,
+            is_sorted: false,
+            ranks,
+        }
     }
 
     /// The rank of a text, from 0.

@@ -89,6 +89,11 @@ impl Pool {
         number
     }
 
+    /// A number of its own for a text that comes once, though it may be there under another.
+    pub fn add(&mut self, text: &str) -> u32 {
+        self.texts.push(text, true)
+    }
+
     /// What comes now is a batch of this sender.
     pub fn batch_of(&mut self, epoch: Epoch) {
         let own = &mut self.own;

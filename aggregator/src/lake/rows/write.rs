@@ -7,8 +7,10 @@ use protocol::{Table, decode};
 
 use super::{
     WriteError, WriteSettings,
+    complete::complete,
     file::{EXPLAINED_ROWS, File, Style},
     input::{Input, Inputs},
+    known::Known,
     order, time,
 };
 use crate::lake::encode::{Made, NewFile, Wanted};
@@ -92,6 +94,7 @@ struct Folder<'a> {
     /// Rows that there is room for.
     room: usize,
     inputs: Inputs,
+    known: &'a dyn Known,
     files: Vec<NewFile>,
 }
 
@@ -101,7 +104,7 @@ impl<'a> Folder<'a> {
         table: Table,
         partition: &'a (String, String),
         wanted: &[&Wanted],
-        settings: &WriteSettings,
+        settings: &'a WriteSettings,
     ) -> Self {
         let total: u64 = wanted.iter().map(|wanted| rows(table, wanted)).sum();
         let files = total.div_ceil(settings.file_rows.max(1)).max(1);
@@ -112,6 +115,7 @@ impl<'a> Folder<'a> {
             enough,
             room,
             inputs: Inputs::new(table, room),
+            known: &*settings.known,
             files: Vec::new(),
         }
     }
@@ -127,7 +131,8 @@ impl<'a> Folder<'a> {
     /// Makes a file of what was gathered.
     fn close(&mut self) -> Result<(), WriteError> {
         let next = Inputs::new(self.inputs.table, self.room);
-        let inputs = mem::replace(&mut self.inputs, next);
+        let mut inputs = mem::replace(&mut self.inputs, next);
+        complete(&mut inputs, self.known);
         let rows = inputs.rows as u64;
         let (bytes, stats) = build(inputs)?;
         self.files.push(NewFile {

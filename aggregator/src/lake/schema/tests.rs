@@ -4,6 +4,8 @@
 use protocol::Table;
 use serde_json::Value;
 
+use crate::care::hourly;
+
 use super::{
     arrow, delta,
     document::{Chapter, page},
@@ -100,7 +102,15 @@ fn chapters() -> Vec<Chapter<'static>> {
         intro: intro(table),
         columns: table.columns(),
     };
-    Table::ALL.into_iter().map(chapter).collect()
+    let hourly = Chapter {
+        table: hourly::NAME,
+        intro: "A pod in one hour, made by the aggregator from `pod_usage` and `pod_network` as soon as the hour is over, and again \
+             when rows of it come late: small, fast, and what joins with the bill, by `ec2_instance_id` and `hour`. An hour \
+             begins with `hour` and has the windows that end after it, up to the begin of the next. `date` is the day of `hour`.",
+        columns: hourly::columns(),
+    };
+    let tables = Table::ALL.into_iter().map(chapter);
+    tables.chain([hourly]).collect()
 }
 
 #[test]

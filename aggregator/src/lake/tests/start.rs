@@ -1,5 +1,8 @@
 //! What a start refuses, and what it finds.
 
+use futures_util::TryStreamExt as _;
+use object_store::ObjectStore as _;
+
 use super::{
     faulty::{Asked, Fault, Faulty, Overwriting},
     *,
@@ -151,4 +154,37 @@ async fn watermarks_are_never_overwritten() {
     lake.commit(&run("a", 1, 1)).await.unwrap();
     assert_eq!(snapshot(&store, Table::PodUsage).await.watermark, 3);
     assert_holds(&store, &once(&[("a", 1)])).await;
+}
+
+/// Of five tables the fourth is somebody else's: none is made, and no probe is put.
+#[tokio::test(start_paused = true)]
+async fn beside_a_table_of_somebody_else_nothing_is_made() {
+    let store = Arc::new(InMemory::new());
+    let lines = [
+        Line {
+            protocol: Some(Requirements {
+                min_reader_version: 1,
+                min_writer_version: 2,
+                ..Requirements::default()
+            }),
+            ..Line::default()
+        },
+        Line {
+            meta_data: Some(Metadata {
+                id: "x".to_owned(),
+                schema_string: r#"{"type":"struct","fields":[]}"#.to_owned(),
+                ..Metadata::default()
+            }),
+            ..Line::default()
+        },
+    ];
+    log(&store, Table::Events).put(0, &lines).await.unwrap();
+    assert!(open(store.clone(), 1).await.is_err());
+    let names: Vec<_> = store
+        .list(None)
+        .map_ok(|object| object.location.to_string())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(names, ["p/events/_delta_log/00000000000000000000.json"]);
 }

@@ -1,13 +1,22 @@
 //! When it commits.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use object_store::memory::InMemory;
 use protocol::Table;
 use tokio::time::{Instant, sleep};
 
 use super::scene::*;
-use crate::lake::tests::world::{content, once};
+use crate::{
+    lake::tests::world::{content, once},
+    service::Ready,
+};
 
 /// Time until everything held is committed.
 async fn committed_after(service: &crate::service::Service, seq: u64) -> Duration {
@@ -67,6 +76,30 @@ async fn by_rows_alone_and_by_bytes_alone() {
         assert!(committed_after(&service, 3).await < Duration::from_secs(5));
         committing.abort();
     }
+}
+
+/// Until what is known of pods is whole, rows wait for it, yet never longer than their age.
+#[tokio::test(start_paused = true)]
+async fn before_it_is_ready_by_age_alone() {
+    let store = Arc::new(InMemory::new());
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let mut settings = settings(1);
+    settings.when.rows = 2;
+    settings.when.bytes = 1;
+    let told = Arc::clone(&is_ready);
+    settings.ready = Ready(Arc::new(move || told.load(SeqCst)));
+    let service = start_with(store.clone(), settings).await.unwrap();
+    let committing = run(&service);
+    send_seqs(&service, "a", [1, 2]).await.unwrap();
+    let waited = committed_after(&service, 2).await;
+    let expected = Duration::from_secs(24)..=Duration::from_secs(31);
+    assert!(expected.contains(&waited), "{waited:?}");
+    send_seqs(&service, "a", [3]).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    is_ready.store(true, SeqCst);
+    send_seqs(&service, "a", [4]).await.unwrap();
+    assert!(committed_after(&service, 4).await < Duration::from_secs(1));
+    committing.abort();
 }
 
 /// What waits behind a gap is not kept waiting for its age.

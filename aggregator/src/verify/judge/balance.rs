@@ -16,7 +16,10 @@ pub(super) fn judge(bench: &mut Bench<'_>, epoch: Epoch, start: &Start) {
         if batch.standing == Standing::Whole && batch.has_balance {
             sums(bench, epoch, (seq, batch));
             // What was in flight before the first window, or before a gap's end, nobody told.
-            if let Some((_, earlier)) = before.filter(|(last, _)| last + 1 == seq) {
+            // What is pushed tells no totals that could be balanced.
+            if let Some((_, earlier)) = before.filter(|(last, _)| last + 1 == seq)
+                && !start.is_pushed()
+            {
                 window(bench, epoch, (seq, batch), earlier);
             }
             before = Some((seq, batch));

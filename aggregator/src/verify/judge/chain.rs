@@ -17,7 +17,10 @@ pub(super) fn judge(bench: &mut Bench<'_>, starts: &Starts) {
             continue;
         };
         let Some(previous) = start.previous else {
-            unnamed(bench, starts, (*epoch, start));
+            // What is pushed has no spool: its epochs follow nothing.
+            if !start.is_pushed() {
+                unnamed(bench, starts, (*epoch, start));
+            }
             continue;
         };
         length(bench, starts, (*epoch, start), first.seen);
@@ -58,9 +61,9 @@ fn length(
 /// An epoch that follows nothing, of a node that is known.
 fn unnamed(bench: &mut Bench<'_>, starts: &Starts, (epoch, start): (Epoch, &Start)) {
     let began = began(start);
-    let older = starts
-        .iter()
-        .filter(|(other, known)| **other != epoch && self::began(known) < began);
+    let older = starts.iter().filter(|(other, known)| {
+        **other != epoch && !known.is_pushed() && self::began(known) < began
+    });
     let (mut is_known, mut same_boot) = (false, None);
     for (other, known) in older {
         is_known = true;

@@ -83,6 +83,7 @@ fn tally(report: &mut Report, start: &Start) {
         }
         if batch.is_in_ledger() {
             report.batches += 1;
+            report.pushes += u64::from(start.is_pushed());
             let rows = report.rows.entry(Table::Reconcile.name()).or_default();
             *rows += 1 + u64::from(batch.again);
         }

@@ -7,6 +7,7 @@ mod churn;
 mod kernel;
 mod numbers;
 mod ship;
+mod tables;
 
 use std::io::Write as _;
 
@@ -25,6 +26,8 @@ enum Command {
     Aggregator(aggregator::Args),
     /// Cost of an agent's way to the aggregator
     Ship(ship::Args),
+    /// A cluster's day in the tables: its size, merging it, and a question
+    Tables(tables::Args),
     /// Makes and removes cgroups, and checks that nothing of them is kept
     Churn(churn::Args),
 }
@@ -38,6 +41,7 @@ fn main() -> Result<()> {
         Command::Agent(args) => agent::run(&args),
         Command::Aggregator(args) => aggregator::run(&args),
         Command::Ship(args) => ship::run(&args),
+        Command::Tables(args) => tables::run(&args),
         Command::Churn(args) => churn::run(&args),
     }
 }

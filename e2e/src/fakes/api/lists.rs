@@ -1,48 +1,68 @@
-//! Lists of pods: selected, in pages.
+//! Lists: selected, in pages.
 
 use std::collections::BTreeMap;
 
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::objects::Form;
 use super::query::Query;
 use super::{ApiFault, Cluster, status};
 use crate::fakes::body::Content;
-use crate::fakes::pod::node_of;
-use crate::fakes::{locked, recorded};
+use crate::fakes::pod::{node_of, phase_of};
+use crate::fakes::{Resource, locked, recorded};
 
-/// Which pods are asked for.
+/// Which objects are asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selector {
     pub(super) node: Option<String>,
     pub(super) namespace: Option<String>,
+    without_phases: Vec<String>,
 }
 
 impl Selector {
     /// The message of the refusal for what the fake, or a real server, does not know.
-    pub(super) fn of(namespace: Option<&str>, query: &Query) -> Result<Self, String> {
-        let namespace = namespace.map(str::to_owned);
-        let node = match query.get("fieldSelector") {
-            None => None,
-            Some(text) => match text.split_once('=') {
-                Some(("spec.nodeName", node)) => Some(node.trim_start_matches('=').to_owned()),
+    pub(super) fn of(
+        resource: Resource,
+        namespace: Option<&str>,
+        query: &Query,
+    ) -> Result<Self, String> {
+        let mut selector = Self {
+            namespace: namespace.map(str::to_owned),
+            ..Self::default()
+        };
+        let text = query.get("fieldSelector").unwrap_or_default();
+        for term in text.split(',').filter(|term| !term.is_empty()) {
+            match (resource, term.split_once('=')) {
+                (Resource::Pods, Some(("spec.nodeName", node))) => {
+                    selector.node = Some(node.trim_start_matches('=').to_owned());
+                }
+                (Resource::Pods, Some(("status.phase!", phase))) => {
+                    selector.without_phases.push(phase.to_owned());
+                }
                 _ => {
+                    let (version, name) = (resource.api_version(), resource.name());
                     return Err(format!(
-                        "Unable to find \"/v1, Resource=pods\" that match label selector \"\", field selector \"{text}\": field label not supported: {text}"
+                        "Unable to find \"/{version}, Resource={name}\" that match label selector \"\", field selector \"{text}\": field label not supported: {term}"
                     ));
                 }
-            },
-        };
-        Ok(Self { node, namespace })
+            }
+        }
+        Ok(selector)
     }
 
     pub(super) fn takes(&self, object: &Value) -> bool {
         let namespace = object["metadata"]["namespace"].as_str();
-        self.takes_namespace(namespace) && self.takes_node(node_of(object))
+        self.takes_namespace(namespace) && self.takes_fields(node_of(object), phase_of(object))
     }
 
-    pub(super) fn takes_node(&self, node: Option<&str>) -> bool {
-        self.node.is_none() || self.node.as_deref() == node
+    pub(super) fn takes_fields(&self, node: Option<&str>, phase: Option<&str>) -> bool {
+        let takes_node = self.node.is_none() || self.node.as_deref() == node;
+        takes_node
+            && !self
+                .without_phases
+                .iter()
+                .any(|one| Some(one.as_str()) == phase)
     }
 
     fn takes_namespace(&self, namespace: Option<&str>) -> bool {
@@ -63,11 +83,12 @@ struct Page {
 impl Cluster {
     pub(super) fn list(
         &self,
+        form: Form,
         namespace: Option<&str>,
         query: &Query,
         fault: Option<ApiFault>,
     ) -> Response<Content> {
-        let selector = match Selector::of(namespace, query) {
+        let selector = match Selector::of(form.resource, namespace, query) {
             Ok(selector) => selector,
             Err(message) => return status::bad_request(&message),
         };
@@ -88,17 +109,17 @@ impl Cluster {
         let limit = query
             .number("limit")
             .filter(|limit| *limit > 0 && !from_cache);
-        let mut page = self.page(&selector, start, limit);
+        let mut page = self.page(form, &selector, start, limit);
         if fault == Some(ApiFault::DuplicateUids)
             && let Some(mut second) = page.items.first().cloned()
         {
             second["metadata"]["name"] = json!("another-of-that-uid");
             page.items.push(second);
         }
-        self.page_answer(page, fault)
+        self.page_answer(form, page, fault)
     }
 
-    fn page_answer(&self, page: Page, fault: Option<ApiFault>) -> Response<Content> {
+    fn page_answer(&self, form: Form, page: Page, fault: Option<ApiFault>) -> Response<Content> {
         let mut metadata = json!({ "resourceVersion": page.version.to_string() });
         if let Some(next) = page.next {
             let token = token(page.version, &next);
@@ -107,9 +128,10 @@ impl Cluster {
             state.continues.0.insert(token, (page.version, next));
         }
         let first = page.items.first().map(Value::to_string);
+        let (kind, version) = form.list();
         let list = json!({
-            "kind": "PodList",
-            "apiVersion": "v1",
+            "kind": kind,
+            "apiVersion": version,
             "metadata": metadata,
             "items": page.items,
         });
@@ -126,12 +148,18 @@ impl Cluster {
         }
     }
 
-    fn page(&self, selector: &Selector, start: Option<(u64, String)>, limit: Option<u64>) -> Page {
+    fn page(
+        &self,
+        form: Form,
+        selector: &Selector,
+        start: Option<(u64, String)>,
+        limit: Option<u64>,
+    ) -> Page {
         let limit = limit.map_or(usize::MAX, |limit| {
             usize::try_from(limit).unwrap_or(usize::MAX)
         });
         self.scene.read(|state| {
-            let objects = state.pods.iter().filter_map(|pod| pod.object.as_ref());
+            let objects = state.objects(form.resource).into_iter();
             let objects = objects.filter(|object| selector.takes(object));
             let mut sorted: BTreeMap<String, &Value> =
                 objects.map(|object| (key(object), object)).collect();
@@ -140,7 +168,8 @@ impl Cluster {
             let mut keys = sorted.keys();
             let last = limit.checked_sub(1).and_then(|at| keys.nth(at)).cloned();
             let next = last.filter(|_| keys.next().is_some());
-            let items = sorted.into_values().take(limit).cloned().collect();
+            let items = sorted.into_values().take(limit).cloned();
+            let items = items.map(|item| form.item(item)).collect();
             Page {
                 version,
                 items,

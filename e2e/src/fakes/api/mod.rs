@@ -1,6 +1,7 @@
-//! An API server: pods to list and to watch, the node, token reviews, and its ways to refuse.
+//! An API server: objects to list and to watch, token reviews, and its ways to refuse.
 
 mod lists;
+mod objects;
 mod query;
 mod reviews;
 mod route;
@@ -22,8 +23,9 @@ use super::journal::Journal;
 use super::pod::Pod;
 use super::scene::Scene;
 use super::server::{Answers, Asked, Reply, Server};
-use super::{locked, recorded};
+use super::{Resource, locked, recorded};
 use lists::Continues;
+use objects::Form;
 use query::Query;
 use route::Route;
 
@@ -65,12 +67,24 @@ pub enum ApiFault {
     DuplicateUids,
     /// A list that never ends.
     Endless,
+    /// A watch that should begin with all that is there is refused: an older server.
+    NoStreaming,
+    /// Such a watch is answered as a plain one: an even older server.
+    PlainWatch,
 }
 
 impl ApiFault {
     fn applies(self, route: &Route, is_watch: bool) -> bool {
-        let pods = matches!(route, Route::Pods { .. });
+        let objects = matches!(route, Route::Objects { .. });
+        let pods = matches!(
+            route,
+            Route::Objects {
+                resource: Resource::Pods,
+                ..
+            }
+        );
         match self {
+            Self::NoStreaming | Self::PlainWatch => objects && is_watch,
             Self::ExpiredList | Self::DuplicateUids | Self::Endless => pods && !is_watch,
             Self::ExpiredWatch | Self::Silent | Self::Garbage => pods && is_watch,
             Self::Cut => pods,
@@ -249,10 +263,17 @@ impl Answers for Cluster {
         Reply::Answer(match route {
             Route::Version => status::json(StatusCode::OK, recorded::VERSION),
             Route::Health => status::text(StatusCode::OK, "ok"),
-            Route::Pods { namespace } if is_watch => self.watch(namespace, &query, fault),
-            Route::Pods { namespace } => self.list(namespace, &query, fault),
+            Route::Objects {
+                resource,
+                namespace,
+            } => {
+                let form = Form::of(resource, asked.header("accept"));
+                match is_watch {
+                    true => self.watch(form, namespace, &query, fault),
+                    false => self.list(form, namespace, &query, fault),
+                }
+            }
             Route::Pod { namespace, name } => self.pod(namespace, name),
-            Route::Nodes => self.nodes(),
             Route::Node { name } => self.node(name),
             Route::TokenReviews => reviews::token(&self.scene, &self.access, &asked.body),
             Route::AccessReviews => reviews::access(&asked.body, |verb, resource| {
@@ -318,7 +339,7 @@ impl Cluster {
             let mut objects = objects.filter(|object| is_it(&object["metadata"]));
             objects
                 .next()
-                .map(|object| watch::with_kind(&object.to_string()))
+                .map(|object| objects::with_kind(Resource::Pods, &object.to_string()))
         });
         found.map_or_else(
             || status::not_found("pods", name),
@@ -327,31 +348,13 @@ impl Cluster {
     }
 
     fn node(&self, name: &str) -> Response<Content> {
-        let node = self
-            .scene
-            .read(|state| (state.node_name == name).then(|| state.node_object.to_string()));
+        let node = self.scene.read(|state| {
+            let node = || objects::with_kind(Resource::Nodes, &state.node_object.to_string());
+            (state.node_name == name).then(node)
+        });
         node.map_or_else(
             || status::not_found("nodes", name),
             |node| status::chunked(StatusCode::OK, node),
         )
-    }
-
-    fn nodes(&self) -> Response<Content> {
-        let text = self.scene.read(|state| {
-            let version = state.version.to_string();
-            let mut node = state.node_object.clone();
-            if let Some(fields) = node.as_object_mut() {
-                drop(fields.shift_remove("kind"));
-                drop(fields.shift_remove("apiVersion"));
-            }
-            serde_json::json!({
-                "kind": "NodeList",
-                "apiVersion": "v1",
-                "metadata": { "resourceVersion": version },
-                "items": [node],
-            })
-            .to_string()
-        });
-        status::chunked(StatusCode::OK, text)
     }
 }

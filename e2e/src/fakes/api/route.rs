@@ -2,20 +2,22 @@
 
 use hyper::Method;
 
+use crate::fakes::Resource;
+
 /// The paths that the fake knows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     Version,
     Health,
     /// Of all namespaces if there is none.
-    Pods {
+    Objects {
+        resource: Resource,
         namespace: Option<&'a str>,
     },
     Pod {
         namespace: &'a str,
         name: &'a str,
     },
-    Nodes,
     Node {
         name: &'a str,
     },
@@ -30,12 +32,11 @@ impl<'a> Route<'a> {
         match parts.as_slice() {
             ["version"] => Self::Version,
             ["healthz" | "readyz" | "livez"] => Self::Health,
-            ["api", "v1", "pods"] => Self::Pods { namespace: None },
-            ["api", "v1", "namespaces", namespace, "pods"] => Self::Pods {
+            ["api", "v1", "namespaces", namespace, "pods"] => Self::Objects {
+                resource: Resource::Pods,
                 namespace: Some(namespace),
             },
             ["api", "v1", "namespaces", namespace, "pods", name] => Self::Pod { namespace, name },
-            ["api", "v1", "nodes"] => Self::Nodes,
             ["api", "v1", "nodes", name] => Self::Node { name },
             ["apis", "authentication.k8s.io", "v1", "tokenreviews"] => Self::TokenReviews,
             [
@@ -44,7 +45,19 @@ impl<'a> Route<'a> {
                 "v1",
                 "selfsubjectaccessreviews",
             ] => Self::AccessReviews,
+            ["api", version, name] => Self::objects(version, name),
+            ["apis", group, version, name] => Self::objects(&format!("{group}/{version}"), name),
             _ => Self::Unknown,
+        }
+    }
+
+    fn objects(api_version: &str, name: &str) -> Self {
+        match Resource::of(api_version, name) {
+            Some(resource) => Self::Objects {
+                resource,
+                namespace: None,
+            },
+            None => Self::Unknown,
         }
     }
 
@@ -55,11 +68,9 @@ impl<'a> Route<'a> {
         is_watch: bool,
     ) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Pods { .. } if is_watch => Some(("watch", "pods")),
-            Self::Pods { .. } => Some(("list", "pods")),
+            Self::Objects { resource, .. } if is_watch => Some(("watch", resource.name())),
+            Self::Objects { resource, .. } => Some(("list", resource.name())),
             Self::Pod { .. } => Some(("get", "pods")),
-            Self::Nodes if is_watch => Some(("watch", "nodes")),
-            Self::Nodes => Some(("list", "nodes")),
             Self::Node { .. } => Some(("get", "nodes")),
             Self::TokenReviews if method == Method::POST => Some(("create", "tokenreviews")),
             _ => None,

@@ -67,10 +67,11 @@ pub(super) fn too_many(seconds: u32) -> Response<Content> {
 }
 
 pub(super) fn forbidden(verb: &str, resource: &str, name: Option<&str>) -> Response<Content> {
-    let group = if resource == "tokenreviews" {
-        "authentication.k8s.io"
-    } else {
-        ""
+    let group = match resource {
+        "tokenreviews" => "authentication.k8s.io",
+        "replicasets" => "apps",
+        "jobs" => "batch",
+        _ => "",
     };
     let kind = if group.is_empty() {
         resource.to_owned()
@@ -96,6 +97,13 @@ pub(super) fn not_found(resource: &str, name: &str) -> Response<Content> {
 
 pub(super) fn bad_request(message: &str) -> Response<Content> {
     failure(StatusCode::BAD_REQUEST, message, "BadRequest", None)
+}
+
+/// What a server without streaming lists says.
+pub(super) fn no_streaming() -> Response<Content> {
+    let message = "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    failure(status, message, "Invalid", None)
 }
 
 pub(super) fn internal_error() -> Response<Content> {

@@ -1,4 +1,4 @@
-//! Watches of pods: what is there first if asked for, then each change, bookmarks in between.
+//! Watches: what is there first if asked for, then each change, bookmarks in between.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::lists::{Selector, key};
+use super::objects::Form;
 use super::query::Query;
 use super::{ApiFault, Cluster, Disturbance, status};
 use crate::fakes::body::{Content, Piece};
@@ -22,15 +23,19 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 impl Cluster {
     pub(super) fn watch(
         &self,
+        form: Form,
         namespace: Option<&str>,
         query: &Query,
         fault: Option<ApiFault>,
     ) -> Response<Content> {
-        let selector = match Selector::of(namespace, query) {
+        let selector = match Selector::of(form.resource, namespace, query) {
             Ok(selector) => selector,
             Err(message) => return status::bad_request(&message),
         };
-        let initial = query.is_true("sendInitialEvents");
+        let initial = query.is_true("sendInitialEvents") && fault != Some(ApiFault::PlainWatch);
+        if initial && fault == Some(ApiFault::NoStreaming) {
+            return status::no_streaming();
+        }
         if initial && query.get("resourceVersionMatch") != Some("NotOlderThan") {
             return status::bad_request(
                 "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
@@ -40,6 +45,7 @@ impl Cluster {
         let from = query.number("resourceVersion").unwrap_or(0);
         let mut watch = Watch {
             scene: self.scene.clone(),
+            form,
             selector,
             sender,
             version: from,
@@ -94,6 +100,7 @@ struct Intervals {
 
 struct Watch {
     scene: Scene,
+    form: Form,
     selector: Selector,
     sender: UnboundedSender<Piece>,
     /// All changes up to this one were told.
@@ -159,14 +166,12 @@ impl Watch {
     }
 
     fn present(&self, state: &State) -> Vec<String> {
-        let objects = state.pods.iter().filter_map(|pod| pod.object.as_ref());
-        let mut objects: Vec<&Value> = objects
-            .filter(|object| self.selector.takes(object))
-            .collect();
+        let mut objects = state.objects(self.form.resource);
+        objects.retain(|object| self.selector.takes(object));
         objects.sort_by_key(|object| key(object));
         let lines = objects
             .into_iter()
-            .map(|object| event("ADDED", &object.to_string()));
+            .map(|object| self.event("ADDED", &object.to_string()));
         lines.collect()
     }
 
@@ -175,6 +180,7 @@ impl Watch {
         let read = |state: &State| {
             let events = state.events.iter();
             let events: Vec<Event> = events
+                .filter(|event| event.resource == self.form.resource)
                 .filter(|event| event.version > self.version)
                 .cloned()
                 .collect();
@@ -194,7 +200,9 @@ impl Watch {
     fn send(&self, change: &Event) {
         let is_taken = |presence: &Presence| match presence {
             Presence::Absent => false,
-            Presence::On(node) => self.selector.takes_node(node.as_deref()),
+            Presence::There { node, phase } => self
+                .selector
+                .takes_fields(node.as_deref(), phase.as_deref()),
         };
         let text = String::from_utf8_lossy(&change.object);
         // Only a watch of one namespace needs to look into the object.
@@ -211,7 +219,12 @@ impl Watch {
             (true, false) => "DELETED",
             (false, false) => return,
         };
-        self.line(event(kind, &text));
+        self.line(self.event(kind, &text));
+    }
+
+    fn event(&self, kind: &str, object: &str) -> String {
+        let object = self.form.single(object);
+        format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
     }
 
     fn bookmark(&self, ends_initial_events: bool) {
@@ -220,7 +233,7 @@ impl Watch {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         let object = json!({ "metadata": metadata, "spec": { "containers": null }, "status": {} });
-        self.line(event("BOOKMARK", &object.to_string()));
+        self.line(self.event("BOOKMARK", &object.to_string()));
     }
 
     fn expired(&self) {
@@ -243,14 +256,4 @@ impl Watch {
         // Nobody to cut off if the client went away.
         drop(self.sender.send(Piece::Cut));
     }
-}
-
-fn event(kind: &str, object: &str) -> String {
-    format!("{{\"type\":\"{kind}\",\"object\":{}}}\n", with_kind(object))
-}
-
-/// Items of a list don't tell what they are; single objects do.
-pub(super) fn with_kind(object: &str) -> String {
-    let fields = object.strip_prefix('{').unwrap_or_default();
-    format!("{{\"kind\":\"Pod\",\"apiVersion\":\"v1\",{fields}")
 }

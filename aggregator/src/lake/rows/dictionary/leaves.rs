@@ -119,12 +119,15 @@ impl<'a> Leaves<'a> {
     }
 }
 
-/// The texts of a column in their order, so that their numbers compare as they do; `None` if most come
+/// The texts of a column, in their order unless they are of lists, so that their numbers compare as they do; `None` if most come
 /// once only, so that a dictionary would save nothing.
 pub fn dictionary(leaves: Leaves<'_>, pool: &Pool) -> Option<Ranks> {
     let distinct = ranks::distinct(pool, leaves.numbers());
     if distinct.is_empty() || distinct.len() > leaves.values().div_ceil(2).max(FEW) {
         return None;
     }
-    Some(Ranks::new(pool, distinct))
+    Some(match leaves {
+        Leaves::Texts(_) => Ranks::new(pool, distinct),
+        Leaves::Lists(..) => Ranks::as_they_came(pool, distinct),
+    })
 }

@@ -1,7 +1,8 @@
 //! A column of texts as dictionary pages of our own. The library's encoder hashes every value of
 //! every row, which for labels and the like takes longer than all other columns together; here the
 //! texts are numbers already. A sorted dictionary besides makes each page's least and greatest value
-//! the least and greatest number.
+//! the least and greatest number. Those of lists are in no order: no reader looks for rows by the least of all
+//! labels of a page, and to sort them takes as long as to encode them.
 
 mod hybrid;
 mod leaves;
@@ -105,16 +106,16 @@ impl<'a> Chunk<'a> {
 
     fn dictionary_page(&mut self) -> Result<()> {
         let mut content = Vec::new();
-        for number in &self.dictionary.sorted {
+        for number in &self.dictionary.texts {
             let text = self.pool.get(*number);
             content.extend_from_slice(&as_u32(text.len()).to_le_bytes());
             content.extend_from_slice(text.as_bytes());
         }
         let page = Encoded::DictionaryPage {
             buf: self.compress(&content)?,
-            num_values: as_u32(self.dictionary.sorted.len()),
+            num_values: as_u32(self.dictionary.texts.len()),
             encoding: Encoding::PLAIN,
-            is_sorted: true,
+            is_sorted: self.dictionary.is_sorted,
         };
         self.write(page, content.len())?;
         Ok(())
@@ -124,7 +125,7 @@ impl<'a> Chunk<'a> {
         let mut content = Vec::new();
         levels(&page.reps, self.column.max_rep_level(), &mut content);
         levels(&page.defs, self.column.max_def_level(), &mut content);
-        let width = hybrid::width(as_u32(self.dictionary.sorted.len().saturating_sub(1)));
+        let width = hybrid::width(as_u32(self.dictionary.texts.len().saturating_sub(1)));
         content.push(width as u8);
         hybrid::encode(&page.values, width, &mut content);
         let encoded = Encoded::DataPage {
@@ -148,6 +149,10 @@ impl<'a> Chunk<'a> {
 
     /// Notes the page's least and greatest text.
     fn index(&mut self, page: &Page, nulls: i64) {
+        if !self.dictionary.is_sorted {
+            self.pages.to_invalid();
+            return;
+        }
         let (Some(&least), Some(&greatest)) = (page.values.iter().min(), page.values.iter().max())
         else {
             self.pages.append(true, Vec::new(), Vec::new(), nulls);
@@ -167,7 +172,7 @@ impl<'a> Chunk<'a> {
 
     /// Text at a place of the dictionary, if it is short enough for statistics.
     fn text(&self, place: u32) -> Option<&'a str> {
-        let number = self.dictionary.sorted.get(place as usize)?;
+        let number = self.dictionary.texts.get(place as usize)?;
         Some(self.pool.get(*number)).filter(|text| text.len() <= STATISTICS_BYTES)
     }
 
@@ -213,7 +218,8 @@ impl<'a> Chunk<'a> {
             encoding,
             count,
         };
-        let last = self.dictionary.sorted.len().checked_sub(1);
+        let last = self.dictionary.texts.len().checked_sub(1);
+        let last = last.filter(|_| self.dictionary.is_sorted);
         let least = last.and_then(|_| self.text(0));
         let greatest = last.and_then(|last| self.text(as_u32(last)));
         let bytes = |text: &str| ByteArray::from(text);

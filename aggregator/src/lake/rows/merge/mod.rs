@@ -39,7 +39,7 @@ use units::Unit;
 pub use scan::Scan;
 
 /// Rows that are in memory at a time, roughly.
-const UNIT_ROWS: u64 = 786_432;
+const UNIT_ROWS: u64 = 524_288;
 /// Rows of a row group: what one thread of a reader takes.
 const GROUP_ROWS: usize = 262_144;
 /// Bytes of a file that is large enough.
@@ -56,6 +56,17 @@ pub struct MergeFiles {
     pub unit_rows: u64,
     /// Bytes at which a file is closed.
     pub file_bytes: usize,
+}
+
+impl MergeFiles {
+    /// In a third of the memory, beside other work.
+    pub fn beside() -> Self {
+        Self {
+            unit_rows: UNIT_ROWS / 4,
+            file_bytes: FILE_BYTES * 2 / 3,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for MergeFiles {

@@ -30,7 +30,8 @@ pub(super) async fn plan(
         let mut unit = Unit::default();
         for (at, rows) in all.into_iter().enumerate() {
             unit.rows += rows;
-            unit.parts.insert(at, vec![0..rows]);
+            let all = std::iter::once(0..rows);
+            unit.parts.insert(at, all.collect());
         }
         return Ok(vec![unit]);
     }

@@ -26,6 +26,14 @@ impl Span {
         len: ABSENT,
     };
 
+    /// The list of so many items that is put behind these.
+    pub fn next(items: &[u32], len: usize) -> Self {
+        Self {
+            start: as_u32(items.len()),
+            len: as_u32(len),
+        }
+    }
+
     /// Its items among those of all.
     pub fn of<'a>(&self, items: &'a [u32]) -> &'a [u32] {
         let start = self.start as usize;
@@ -72,6 +80,19 @@ impl Lists {
         self.spans.resize(rows, Span::ABSENT);
     }
 
+    /// Gives rows that have none a list among these items.
+    pub fn fill(&mut self, items: &[u32], span: impl Fn(usize) -> Option<Span>) {
+        let before = as_u32(self.items.len());
+        self.items.extend_from_slice(items);
+        let rows = self.spans.iter_mut().enumerate();
+        for (row, slot) in rows.filter(|(_, slot)| slot.is_absent()) {
+            if let Some(span) = span(row) {
+                let start = before.saturating_add(span.start);
+                *slot = Span { start, ..span };
+            }
+        }
+    }
+
     fn add(&mut self, len: u32, rest: &mut &[u32]) {
         let (list, others) = rest.split_at_checked(len as usize).unwrap_or((rest, &[]));
         *rest = others;
@@ -79,12 +100,9 @@ impl Lists {
         let span = match like {
             Some(last) if last.of(&self.items) == list => *last,
             _ => {
-                let start = as_u32(self.items.len());
+                let span = Span::next(&self.items, list.len());
                 self.items.extend_from_slice(list);
-                Span {
-                    start,
-                    len: as_u32(list.len()),
-                }
+                span
             }
         };
         self.spans.push(span);

@@ -2,6 +2,7 @@
 //! with is still in the processor's caches: a batch's own vectors, read again column by column, would
 //! come from memory each time.
 
+mod fill;
 mod lists;
 mod rows;
 

@@ -97,6 +97,23 @@ impl<T: Exact> Rows<T> {
         self.len = self.each.len();
     }
 
+    /// Rows that have this value.
+    pub fn rows_of(&self, value: T) -> impl Iterator<Item = usize> {
+        let same = self.same().map(|same| match same.is(value) {
+            true => self.len,
+            false => 0,
+        });
+        let each = self.each.iter().enumerate();
+        let each = each.filter(move |(_, other)| other.is(value));
+        (0..same.unwrap_or(0)).chain(each.map(|(row, _)| row))
+    }
+
+    /// The rows, to be changed in place.
+    pub fn each_mut(&mut self) -> &mut [T] {
+        self.spread(self.len);
+        &mut self.each
+    }
+
     /// Adds rows of one value.
     pub fn push_same(&mut self, value: T, more: usize) {
         if self.len == 0 {
@@ -182,6 +199,19 @@ impl<T: Exact> Sparse<T> {
     pub fn push_same(&mut self, value: Option<T>, rows: usize) {
         self.mark(value.is_some(), rows);
         self.values.push_same(value.unwrap_or_default(), rows);
+    }
+
+    /// Gives rows that have none a value.
+    pub fn fill(&mut self, value: impl Fn(usize) -> Option<T>) {
+        let Some(present) = &mut self.present else {
+            return;
+        };
+        let slots = present.iter_mut().zip(self.values.each_mut());
+        for (row, (has, slot)) in slots.enumerate().filter(|(_, (has, _))| !**has) {
+            if let Some(value) = value(row) {
+                (*has, *slot) = (true, value);
+            }
+        }
     }
 
     fn mark(&mut self, has: bool, more: usize) {

@@ -14,6 +14,7 @@ use super::{
     value::{Value, read},
 };
 use crate::{
+    enrich::{self, Keep as _, Kind, Objects},
     held::{Held, Sender},
     lake::encode::{Made, NewFile, Wanted},
 };
@@ -154,6 +155,30 @@ fn rows_go_to_the_folder_of_their_cluster_and_day() {
     for file in &files {
         assert_eq!(read(&file.bytes).len() as u64, file.rows);
     }
+}
+
+#[test]
+fn rows_are_completed_with_what_is_known_when_their_file_is_made() {
+    let objects = Objects::new(enrich::Settings::default());
+    let settings = WriteSettings {
+        known: objects.clone(),
+        ..WriteSettings::default()
+    };
+    let batches = [whole(&header("a", 1, START), 3)];
+    let namespaces = || {
+        let files = try_files(Table::PodUsage, &batches, &settings).unwrap();
+        let rows = read(&files[0].bytes);
+        let namespace = |row: &Vec<Value>| of(Table::PodUsage, row, "namespace").clone();
+        rows.iter().map(namespace).collect::<Vec<_>>()
+    };
+    assert_eq!(namespaces(), [Value::Absent, Value::Absent, Value::Absent]);
+    let pod = r#"{"metadata":{"uid":"pod-1","namespace":"shop","name":"web"}}"#;
+    objects.put(Kind::Pods, pod).unwrap();
+    assert_eq!(
+        namespaces(),
+        [Value::Absent, Value::Absent, text("shop")],
+        "sorted by what it is now"
+    );
 }
 
 #[test]

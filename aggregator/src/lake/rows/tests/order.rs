@@ -57,11 +57,7 @@ fn texts_are_ranked_as_they_compare() {
     texts.extend((0..40).map(|len| "ÿ".repeat(len)));
     let numbers: Vec<u32> = texts.iter().map(|text| pool.shared(text)).collect();
     let ranks = Ranks::new(&pool, ranks::distinct(&pool, &numbers));
-    let sorted: Vec<&str> = ranks
-        .sorted
-        .iter()
-        .map(|number| pool.get(*number))
-        .collect();
+    let sorted: Vec<&str> = ranks.texts.iter().map(|number| pool.get(*number)).collect();
     texts.sort_unstable();
     texts.dedup();
     assert_eq!(sorted, texts);

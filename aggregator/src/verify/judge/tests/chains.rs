@@ -116,6 +116,69 @@ fn a_new_boot_with_an_empty_spool_is_noted() {
     assert_eq!(report.new_boots, 1);
 }
 
+/// A batch of what was pushed: no figures that hooks counted.
+fn pushed(case: &mut Case, number: u8, seq: u64) {
+    let entry = Entry::Whole {
+        rows: [3, 0, 0, 0],
+        balance: Some(Balances::default()),
+    };
+    case.ledger(&LedgerRow {
+        boot_id: "push",
+        ..row(number, seq, entry)
+    });
+    more(case, (number, seq), (0, 3), [0; 5]);
+}
+
+#[test]
+fn epochs_of_what_is_pushed_follow_nothing() {
+    let mut case = right();
+    for number in [2, 3] {
+        pushed(&mut case, number, 1);
+        pushed(&mut case, number, 2);
+    }
+    let report = assert_proved(&case, &late());
+    assert_eq!((report.pushes, report.batches), (4, 7));
+    assert_eq!((report.balanced_windows, report.new_boots), (2, 0));
+}
+
+/// Neither do they stand for an agent's epochs, nor hide that those follow nothing.
+#[test]
+fn agents_are_judged_beside_what_is_pushed() {
+    let mut case = Case::new(Share::ALL);
+    pushed(&mut case, 1, 1);
+    next(&mut case, 2, None);
+    let report = assert_proved(&case, &late());
+    assert_eq!(report.new_boots, 0, "its node was not known");
+    next(&mut case, 3, None);
+    only(&case, &late(), Wrong::SpoolUntold);
+}
+
+#[test]
+fn what_is_pushed_is_there_once_and_without_a_hole() {
+    let mut case = Case::new(Share::ALL);
+    pushed(&mut case, 1, 1);
+    more(&mut case, (1, 1), (0, 1), [0; 5]);
+    only(&case, &late(), Wrong::RowsTwice);
+    let mut case = Case::new(Share::ALL);
+    pushed(&mut case, 1, 2);
+    only(&case, &late(), Wrong::LedgerHole);
+    let mut case = Case::new(Share::ALL);
+    pushed(&mut case, 1, 1);
+    more(&mut case, (1, 2), (0, 0), [7, 0, 0, 0, 0]);
+    case.ledger(&LedgerRow {
+        boot_id: "push",
+        ..row(
+            1,
+            2,
+            Entry::Whole {
+                rows: [0; 4],
+                balance: Some(Balances::default()),
+            },
+        )
+    });
+    only(&case, &late(), Wrong::SumsDiffer);
+}
+
 #[test]
 fn other_nodes_have_spools_of_their_own() {
     let mut case = right();

@@ -61,7 +61,7 @@ impl fmt::Display for FullSpeed {
 }
 
 /// Bodies of all nodes for one window, made before anything is measured.
-fn bodies(args: &Args) -> Vec<Bytes> {
+pub(super) fn bodies(args: &Args) -> Vec<Bytes> {
     let token: Arc<str> = "".into();
     (0..args.nodes)
         .map(|number| Client::new(number, args.pods, args.interval, Arc::clone(&token)).body())
@@ -81,7 +81,7 @@ pub(super) fn measure(args: &Args, directory: &Path) -> Result<FullSpeed> {
     // From here on the greatest size is the one of now.
     std::fs::write("/proc/self/clear_refs", "5")?;
     let before = memory(process, "VmRSS:")?;
-    let used = runtime.block_on(take_all(&tables, bodies))?;
+    let used = runtime.block_on(take_all(&tables, bodies, WriteSettings::default()))?;
     let most = memory(process, "VmHWM:")?;
     let stored = bytes_below(&tables)?;
     Ok(FullSpeed {
@@ -92,10 +92,14 @@ pub(super) fn measure(args: &Args, directory: &Path) -> Result<FullSpeed> {
     })
 }
 
-async fn take_all(tables: &Path, bodies: Vec<Bytes>) -> Result<Duration> {
+pub(super) async fn take_all(
+    tables: &Path,
+    bodies: Vec<Bytes>,
+    write: WriteSettings,
+) -> Result<Duration> {
     let url = format!("file://{}", tables.display());
     let (store, prefix) = StoreUrl::parse(&url)?.open([])?;
-    let lake = LakeSettings::new(Arc::new(WriteSettings::default()));
+    let lake = LakeSettings::new(Arc::new(write));
     let service = Service::start(store, prefix, Settings::new(lake)).await?;
     let before = cpu_time(Of::Process);
     let take = async {
@@ -119,7 +123,7 @@ async fn taken(service: &Service, body: &Bytes) -> Result<()> {
     Ok(())
 }
 
-fn bytes_below(directory: &Path) -> Result<u64> {
+pub(super) fn bytes_below(directory: &Path) -> Result<u64> {
     let mut sum = 0;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;

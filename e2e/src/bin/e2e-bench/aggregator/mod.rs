@@ -3,6 +3,7 @@
 
 mod clients;
 mod connections;
+mod enrichment;
 mod full_speed;
 mod plain;
 mod sustained;
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::numbers::rounded;
+use enrichment::Enrichment;
 use full_speed::FullSpeed;
 use sustained::Sustained;
 
@@ -28,6 +30,9 @@ pub(crate) struct Args {
     /// Pods of each node
     #[arg(long, default_value_t = 110)]
     pods: usize,
+    /// Let pods have annotations of a network plugin, which no two of them share
+    #[arg(long)]
+    plugin: bool,
     /// Measure only this part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Part>,
@@ -73,6 +78,14 @@ enum Part {
     FullSpeed,
     /// Memory of connections and the storm, without rows
     Connections,
+    /// Rows with and without their pods' metadata, and the memory of that
+    Enrichment,
+    /// Memory of the objects alone
+    #[value(hide = true)]
+    EnrichmentObjects,
+    /// Memory of whole objects alone
+    #[value(hide = true)]
+    EnrichmentReflector,
     /// The whole load for some windows
     Sustained,
 }
@@ -96,6 +109,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .and_then(|full| report(args, &full, FullSpeed::check)),
         Some(Part::Connections) => connections::measure(args, &directory)
             .and_then(|figures| report(args, &figures, |_, _| Ok(()))),
+        Some(Part::Enrichment) => enrichment::measure(args, &directory)
+            .and_then(|figures| report(args, &figures, Enrichment::check)),
+        Some(Part::EnrichmentObjects) => {
+            enrichment::objects(args).and_then(|figures| report(args, &figures, |_, _| Ok(())))
+        }
+        Some(Part::EnrichmentReflector) => {
+            enrichment::reflector(args).and_then(|figures| report(args, &figures, |_, _| Ok(())))
+        }
         Some(Part::Sustained) => sustained::measure(args, &directory)
             .and_then(|load| report(args, &load, Sustained::check)),
         None => {

@@ -1,18 +1,20 @@
 //! What a pod as a whole asks for and may use, from what its containers do. The rules are the scheduler's.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    facts::PodFacts,
-    quantity::{Unit, parse_quantity},
-    wire::{Amounts, Container, Field, Resources, Spec},
+    field::{Field, List, Text},
+    quantity::{Unit, read_quantity},
 };
 
 /// CPU and memory; none where nothing is told.
-#[derive(Clone, Copy, Default)]
-struct Amount {
-    cpu_millicores: Option<i64>,
-    memory_bytes: Option<i64>,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// CPU.
+    pub cpu_millicores: Option<i64>,
+    /// Memory.
+    pub memory_bytes: Option<i64>,
 }
 
 impl Amount {
@@ -24,32 +26,84 @@ impl Amount {
     }
 }
 
-/// Reads what a spec tells.
-pub(super) fn read(spec: Spec<'_>, facts: &mut PodFacts, oddities: &mut u64) {
-    facts.host_network = spec.host_network.take(oddities).unwrap_or(false);
-    let containers = needs_of(spec.containers.elements(oddities), oddities);
-    let init_containers = needs_of(spec.init_containers.elements(oddities), oddities);
-    let (own_requests, own_limits) = read_resources(spec.resources, oddities);
-    let overhead = read_amounts(spec.overhead, oddities);
+/// What of `spec` is read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec<'a> {
+    #[serde(default)]
+    host_network: Field<bool>,
+    #[serde(borrow, default)]
+    containers: List<Container<'a>>,
+    #[serde(borrow, default)]
+    init_containers: List<Container<'a>>,
+    #[serde(borrow, default)]
+    resources: Field<Resources<'a>>,
+    #[serde(borrow, default)]
+    overhead: Field<Amounts<'a>>,
+}
 
-    // A container that requests nothing takes nothing; one without a limit takes all it gets.
-    let requests = effective(&containers, &init_containers, |need| need.requests, sum);
-    let limits = effective(
-        &containers,
-        &init_containers,
-        |need| need.limits,
-        sum_of_all,
-    );
-    let requests = own_requests
-        .combine(requests, Option::or)
-        .combine(overhead, sum);
-    let limits = own_limits
-        .combine(limits, Option::or)
-        .combine(overhead, add_to);
-    facts.requests_cpu_millicores = requests.cpu_millicores;
-    facts.requests_memory_bytes = requests.memory_bytes;
-    facts.limits_cpu_millicores = limits.cpu_millicores;
-    facts.limits_memory_bytes = limits.memory_bytes;
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Container<'a> {
+    #[serde(borrow, default)]
+    restart_policy: Field<Text<'a>>,
+    #[serde(borrow, default)]
+    resources: Field<Resources<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Resources<'a> {
+    #[serde(borrow, default)]
+    requests: Field<Amounts<'a>>,
+    #[serde(borrow, default)]
+    limits: Field<Amounts<'a>>,
+}
+
+/// Quantities as they stand in the text: a string, or a bare number.
+#[derive(Default, Deserialize)]
+struct Amounts<'a> {
+    #[serde(borrow, default)]
+    cpu: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    memory: Option<&'a RawValue>,
+}
+
+/// What a spec says of the pod as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// It has the node's network namespace.
+    pub host_network: bool,
+    /// What the scheduler sets aside for the pod.
+    pub requests: Amount,
+    /// None where any container may use more.
+    pub limits: Amount,
+}
+
+impl Spec<'_> {
+    /// Adds it up; counts the fields that were not what they must be.
+    pub fn demand(self, oddities: &mut u64) -> Demand {
+        let host_network = self.host_network.take(oddities).unwrap_or(false);
+        let containers = needs_of(self.containers.elements(oddities), oddities);
+        let init_containers = needs_of(self.init_containers.elements(oddities), oddities);
+        let (own_requests, own_limits) = read_resources(self.resources, oddities);
+        let overhead = read_amounts(self.overhead, oddities);
+
+        // A container that requests nothing takes nothing; one without a limit takes all it gets.
+        let requests = effective(&containers, &init_containers, |need| need.requests, sum);
+        let limits = effective(
+            &containers,
+            &init_containers,
+            |need| need.limits,
+            sum_of_all,
+        );
+        let requests = own_requests.combine(requests, Option::or);
+        let limits = own_limits.combine(limits, Option::or);
+        Demand {
+            host_network,
+            requests: requests.combine(overhead, sum),
+            limits: limits.combine(overhead, add_to),
+        }
+    }
 }
 
 struct Need {
@@ -149,34 +203,29 @@ fn read_amounts(field: Field<Amounts<'_>>, oddities: &mut u64) -> Amount {
     }
 }
 
-fn read_quantity(raw: Option<&RawValue>, unit: Unit, oddities: &mut u64) -> Option<i64> {
-    let text = raw?.get();
-    let inner = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    let quantity = parse_quantity(inner.unwrap_or(text), unit);
-    if quantity.is_none() && text != "null" {
-        *oddities += 1;
-    }
-    quantity
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
 
+    fn read(spec: &Value) -> (Demand, u64) {
+        let text = spec.to_string();
+        let mut oddities = 0;
+        let spec: Spec<'_> = serde_json::from_str(&text).unwrap();
+        (spec.demand(&mut oddities), oddities)
+    }
+
     /// CPU and memory requests, CPU and memory limits.
     fn of(spec: &Value) -> [Option<i64>; 4] {
-        let text = spec.to_string();
-        let mut facts = PodFacts::default();
-        read(serde_json::from_str(&text).unwrap(), &mut facts, &mut 0);
+        let Demand {
+            requests, limits, ..
+        } = read(spec).0;
         [
-            facts.requests_cpu_millicores,
-            facts.requests_memory_bytes,
-            facts.limits_cpu_millicores,
-            facts.limits_memory_bytes,
+            requests.cpu_millicores,
+            requests.memory_bytes,
+            limits.cpu_millicores,
+            limits.memory_bytes,
         ]
     }
 
@@ -239,24 +288,18 @@ mod tests {
 
     #[test]
     fn odd_amounts_cost_only_themselves() {
-        let text = json!({
+        let (demand, oddities) = read(&json!({
             "hostNetwork": "yes",
             "containers": [
                 {"resources": {"requests": {"cpu": "-1", "memory": 1024}, "limits": 7}},
                 "nonsense",
                 {"resources": {"requests": {"cpu": 2, "memory": "9999Ei"}, "limits": {"cpu": "0"}}},
             ],
-        })
-        .to_string();
-        let (mut facts, mut oddities) = (PodFacts::default(), 0);
-        read(
-            serde_json::from_str(&text).unwrap(),
-            &mut facts,
-            &mut oddities,
-        );
-        assert_eq!(facts.requests_cpu_millicores, Some(2_000));
-        assert_eq!(facts.requests_memory_bytes, Some(1_024));
-        assert_eq!(facts.limits_cpu_millicores, None, "zero is no limit");
+        }));
+        assert!(!demand.host_network);
+        assert_eq!(demand.requests.cpu_millicores, Some(2_000));
+        assert_eq!(demand.requests.memory_bytes, Some(1_024));
+        assert_eq!(demand.limits.cpu_millicores, None, "zero is no limit");
         assert_eq!(oddities, 5);
     }
 }

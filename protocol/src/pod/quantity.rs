@@ -1,5 +1,7 @@
 //! Quantities as Kubernetes writes them: a decimal number with a suffix or an exponent.
 
+use serde_json::value::RawValue;
+
 /// More digits than any quantity has; keeps the arithmetic in range.
 const MOST_DIGITS: usize = 30;
 const MOST_EXPONENT: i32 = 60;
@@ -39,6 +41,19 @@ pub fn parse_quantity(text: &str, unit: Unit) -> Option<i64> {
         twos,
     };
     i64::try_from(scaled.rounded_up()?).ok()
+}
+
+/// The quantity of a field, a text or a bare number; what is none of that is counted.
+pub fn read_quantity(raw: Option<&RawValue>, unit: Unit, oddities: &mut u64) -> Option<i64> {
+    let text = raw?.get();
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    let quantity = parse_quantity(inner.unwrap_or(text), unit);
+    if quantity.is_none() && text != "null" {
+        *oddities += 1;
+    }
+    quantity
 }
 
 /// Its digits without the point, and how many stand behind the point.
