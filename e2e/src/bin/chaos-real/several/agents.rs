@@ -2,8 +2,9 @@
 
 use std::{
     cell::RefCell,
+    fs,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     rc::Rc,
     sync::{
         Arc,
@@ -38,11 +39,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FAREWELL: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// So many spools on one disk would wait for nothing but it.
+const MEMORY: &str = "/dev/shm";
+
 /// See the module.
 pub(super) struct Agents {
+    /// Of the spools.
+    directory: PathBuf,
     tallies: Vec<Tally>,
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<Result<u64>>,
+    thread: Option<JoinHandle<Result<u64>>>,
+}
+
+impl Drop for Agents {
+    fn drop(&mut self) {
+        // It is in nobody's way until the machine is started again.
+        drop(fs::remove_dir_all(&self.directory));
+    }
 }
 
 impl Agents {
@@ -54,14 +67,17 @@ impl Agents {
         let mut settings = Settings::new(&url, &config.aggregator)?;
         settings.lookup = Arc::new(fleet.names.clone());
         hurry(&mut settings);
+        let directory = Path::new(MEMORY).join(format!("podledger-several-{}", std::process::id()));
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("making {}", directory.display()))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let (told, tallies) = mpsc::channel();
-        let (place, over) = (fleet.place.clone(), Arc::clone(&is_over));
+        let (spools, over) = (directory.clone(), Arc::clone(&is_over));
         let live = async move || {
             let set = LocalSet::new();
             let lives: Vec<_> = (0..MANY)
                 .map(|number| {
-                    let file = place.file(&format!("spool-{number}.redb"));
+                    let file = spools.join(format!("{number}.redb"));
                     let mut one = One::new(number, settings.clone(), file)?;
                     told.send(one.shipper.tally())?;
                     let over = Arc::clone(&over);
@@ -83,9 +99,10 @@ impl Agents {
             runtime.block_on(live())
         });
         Ok(Self {
+            directory,
             tallies: tallies.iter().collect(),
             is_over,
-            thread,
+            thread: Some(thread),
         })
     }
 
@@ -101,9 +118,10 @@ impl Agents {
     }
 
     /// Waits until all that they have is committed. How many batches that were.
-    pub(super) fn finish(self) -> Result<u64> {
+    pub(super) fn finish(mut self) -> Result<u64> {
         self.is_over.store(true, Ordering::Relaxed);
-        let ended = self.thread.join();
+        let thread = self.thread.take().context("the agents have ended")?;
+        let ended = thread.join();
         ended.map_err(|_| anyhow!("the agents panicked"))?
     }
 }
