@@ -22,7 +22,11 @@ use crate::{
     lake::{
         Lake,
         encode::Encode as _,
-        log::{Detail, File, Log, Snapshot, name},
+        log::{
+            Detail, File, Log, Snapshot,
+            action::{self, Line},
+            name,
+        },
         random::Random,
         rows::{MergeFiles, WriteSettings},
         settings::{Offload, Settings as LakeSettings},
@@ -46,22 +50,21 @@ pub struct Scene {
 impl Scene {
     /// A cluster that runs for so long from midnight on, with windows of a minute.
     pub async fn new(hours: i64) -> Self {
+        Self::with_windows(hours, MINUTE).await
+    }
+
+    /// The same with windows of that length.
+    pub async fn with_windows(hours: i64, interval_us: i64) -> Self {
         let bucket = Arc::new(InMemory::new());
         let shape = Shape {
             seed: 5,
             cluster: "made-up".to_owned(),
             pods: 60,
             start: Timestamp { unix_us: DAY },
-            interval_us: MINUTE,
+            interval_us,
             length_us: hours * HOUR,
         };
-        let settings = LakeSettings {
-            offload: Offload::Inline,
-            ..LakeSettings::new(Arc::new(WriteSettings::default()))
-        };
-        let lake = Lake::open(bucket.clone(), prefix(), settings)
-            .await
-            .unwrap();
+        let lake = open(&bucket).await;
         Self {
             bucket,
             lake,
@@ -137,6 +140,15 @@ impl Scene {
         self.snapshot(table).await.files.unwrap()
     }
 
+    /// Puts the next entry of a table's log, as another program does.
+    pub async fn put(&self, table: &str, lines: &[Line]) {
+        let version = self.snapshot(table).await.version + 1;
+        let folder = prefix().join(table).join("_delta_log");
+        let entry = action::entry(lines).unwrap();
+        let path = folder.join(name::entry(version));
+        self.bucket.put(&path, entry.into()).await.unwrap();
+    }
+
     /// All rows of a table.
     pub async fn rows(&self, table: &str) -> Vec<RecordBatch> {
         let mut rows = Vec::new();
@@ -174,6 +186,17 @@ impl Scene {
             .map(|table| (table.name(), report.rows[table.name()]))
             .collect()
     }
+}
+
+/// An aggregator's own view of the tables.
+pub async fn open(bucket: &Arc<InMemory>) -> Lake {
+    let settings = LakeSettings {
+        offload: Offload::Inline,
+        ..LakeSettings::new(Arc::new(WriteSettings::default()))
+    };
+    Lake::open(bucket.clone(), prefix(), settings)
+        .await
+        .unwrap()
 }
 
 pub fn prefix() -> Path {
