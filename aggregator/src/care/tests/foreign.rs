@@ -74,7 +74,8 @@ async fn hours_that_another_program_merged_are_made_again_as_before() {
         scene.commit(now).await;
     }
     scene.at(DAY + 4 * HOUR);
-    scene.care(scene.settings()).round().await.unwrap();
+    let care = scene.care(scene.settings());
+    care.round().await.unwrap();
     let before = found(&scene).await;
     scene.assert_proved().await;
     optimize(&scene).await;
@@ -83,7 +84,8 @@ async fn hours_that_another_program_merged_are_made_again_as_before() {
     scene.commit(late).await;
     scene.assert_proved().await;
     scene.at(DAY + 5 * HOUR);
-    scene.care(scene.settings()).round().await.unwrap();
+    care.round().await.unwrap();
+    scene.assert_proved().await;
     let all = expected(&scene, DAY + 4 * HOUR).await;
     assert!(all.len() >= before.len());
     assert_same(&found(&scene).await, &all);

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,7 @@ pub struct Scene {
     pub lake: Lake,
     cluster: Cluster,
     now: Arc<AtomicI64>,
+    seeds: AtomicU64,
 }
 
 impl Scene {
@@ -70,6 +71,7 @@ impl Scene {
             lake,
             cluster: Cluster::new(&shape),
             now: Arc::new(AtomicI64::new(DAY)),
+            seeds: AtomicU64::new(7),
         }
     }
 
@@ -104,7 +106,8 @@ impl Scene {
         let schema = |table| WriteSettings::default().schema(table);
         let now = self.now.clone();
         Settings {
-            random: Arc::new(Random::seeded(7)),
+            // Names of its own, as each process draws them.
+            random: Arc::new(Random::seeded(self.seeds.fetch_add(1, Ordering::Relaxed))),
             clock: Arc::new(move || Timestamp {
                 unix_us: now.load(Ordering::Relaxed),
             }),
