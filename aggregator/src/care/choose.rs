@@ -1,6 +1,9 @@
 //! Which files are merged with each other. Pure.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use protocol::Timestamp;
 use serde::Deserialize;
@@ -85,12 +88,18 @@ pub(super) struct Times {
 }
 
 /// What should be merged now: the files of each hour that is over; and the files of each day that is over.
-pub(super) fn groups(snapshot: &Snapshot, rules: &Rules, now: Timestamp) -> Vec<Group> {
+/// None of the files that are left out.
+pub(super) fn groups(
+    snapshot: &Snapshot,
+    rules: &Rules,
+    now: Timestamp,
+    left_out: &BTreeSet<String>,
+) -> Vec<Group> {
     let settle = i64::try_from(rules.settle.as_micros()).unwrap_or(i64::MAX);
     let over = now.unix_us.saturating_sub(settle);
     let mut partitions: BTreeMap<_, Vec<One<'_>>> = BTreeMap::new();
     for (path, file) in snapshot.files.iter().flatten() {
-        if file.size >= rules.enough {
+        if file.size >= rules.enough || left_out.contains(path) {
             continue;
         }
         if let Some(one) = One::new(path, file) {
@@ -192,9 +201,9 @@ struct Stats {
 /// Of a table of hours, the hour; of one without windows, when something happened.
 #[derive(Deserialize)]
 struct Bound {
-    #[serde(alias = "timestamp")]
     window_end: Option<String>,
     hour: Option<String>,
+    timestamp: Option<String>,
 }
 
 impl Bound {
@@ -202,11 +211,18 @@ impl Bound {
     fn within(&self) -> Option<i64> {
         let parse =
             |text: &str| Some(Timestamp::from_system(humantime::parse_rfc3339(text).ok()?).unix_us);
-        match (&self.window_end, &self.hour) {
-            (Some(end), _) => Some(parse(end)?.saturating_sub(1)),
-            (None, hour) => parse(hour.as_deref()?),
+        match (&self.hour, &self.window_end, &self.timestamp) {
+            (Some(hour), ..) => parse(hour),
+            (None, Some(end), _) | (None, None, Some(end)) => Some(parse(end)?.saturating_sub(1)),
+            (None, None, None) => None,
         }
     }
+}
+
+/// Midnight of a partition's date.
+pub(super) fn parse_date(date: &str) -> Option<Timestamp> {
+    let time = humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).ok()?;
+    Some(Timestamp::from_system(time))
 }
 
 impl Times {
@@ -276,7 +292,12 @@ mod tests {
     }
 
     fn chosen(files: &[(i64, i64, u64, u64)], rules: &Rules, now: i64) -> Vec<Vec<String>> {
-        let groups = groups(&snapshot(files), rules, Timestamp { unix_us: now });
+        let groups = groups(
+            &snapshot(files),
+            rules,
+            Timestamp { unix_us: now },
+            &BTreeSet::new(),
+        );
         groups.into_iter().map(|group| group.paths).collect()
     }
 
@@ -366,6 +387,20 @@ mod tests {
         assert!(lens(of(1, 60)).is_empty());
     }
 
+    /// Other programs tell the bounds of all columns.
+    #[test]
+    fn bounds_of_further_columns_do_no_harm() {
+        let bound =
+            |end: i64| serde_json::json!({ "window_end": at(end), "timestamp": at(end - 9) });
+        let stats = serde_json::json!({
+            "numRecords": 3,
+            "minValues": bound(DAY + 10),
+            "maxValues": bound(DAY + 20),
+        });
+        let times = Times::of(Some(&stats.to_string())).unwrap();
+        assert_eq!((times.first, times.last), (DAY + 9, DAY + 19));
+    }
+
     #[test]
     fn a_file_that_tells_no_times_is_left_alone() {
         let mut snapshot = snapshot(&[(DAY, DAY, 1, 1); 3]);
@@ -375,6 +410,9 @@ mod tests {
         let now = Timestamp {
             unix_us: DAY + 48 * HOUR,
         };
-        assert_eq!(groups(&snapshot, &Rules::default(), now), []);
+        assert_eq!(
+            groups(&snapshot, &Rules::default(), now, &BTreeSet::new()),
+            []
+        );
     }
 }

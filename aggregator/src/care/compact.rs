@@ -1,11 +1,14 @@
 //! Compaction: rows of many small files in few large ones, with the same node, epoch and seq.
 
+use std::time::Duration;
+
 use object_store::path::Path;
 use protocol::{Epoch, Table};
 
 use super::{
     Care,
     choose::{self, Group, Size},
+    failures::{Failures, is_store_out},
     kept::{Kept, info},
 };
 use crate::lake::{
@@ -20,6 +23,10 @@ use crate::lake::{
 
 /// So often a merge that is done is put, when others are faster each time.
 const TRIES: usize = 200;
+/// A file that can't be merged is left out for so long.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+/// One that could not be read, though the store may have been to blame.
+const BRIEFLY: Duration = Duration::from_secs(1_800);
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,15 +49,21 @@ impl Compacted {
 }
 
 impl Care {
-    pub(super) async fn compact_table(&self, kept: &Kept) -> Result<Compacted, LakeError> {
-        let mut all = Compacted::default();
+    /// Merges what should be; a group that can't be is told in the end, and holds up no other.
+    pub(super) async fn compact_table(
+        &self,
+        kept: &Kept,
+        all: &mut Compacted,
+    ) -> Result<(), LakeError> {
         let (Some(table), Some(snapshot)) = (kept.table, kept.read().await?) else {
-            return Ok(all);
+            return Ok(());
         };
-        for group in choose::groups(&snapshot, &self.settings.rules, self.now()) {
+        let (rules, left_out) = (&self.settings.rules, kept.left_out());
+        let mut failures = Failures::default();
+        for group in choose::groups(&snapshot, rules, self.now(), &left_out) {
             // The one before may have taken long.
             let Some(snapshot) = kept.read().await? else {
-                return Ok(all);
+                break;
             };
             if !group.is_live(&snapshot) {
                 continue;
@@ -58,13 +71,20 @@ impl Care {
             let files = group.paths.len();
             let [cluster, date] = values(&group);
             self.tell(kept, &format!("merging {files} files of {cluster}, {date}"));
-            let merged = self.merge((kept, table), &snapshot, &group).await?;
-            self.tally.merged_files.add(merged.before.files);
-            self.tally.merged_rows.add(merged.after.rows);
-            self.tally.given_up.add(merged.given_up);
-            all.add(&merged);
+            match self.merge((kept, table), &snapshot, &group).await {
+                Ok(merged) => {
+                    self.tally.merged_files.add(merged.before.files);
+                    self.tally.merged_rows.add(merged.after.rows);
+                    self.tally.given_up.add(merged.given_up);
+                    all.add(&merged);
+                }
+                Err(error) => {
+                    leave_out(kept, &group, &error);
+                    failures.hear(error)?;
+                }
+            }
         }
-        Ok(all)
+        failures.end()
     }
 
     /// Files are uploaded after the fence of `snapshot` was read, and committed only while it stands.
@@ -161,7 +181,7 @@ impl Care {
                 }
                 Err(error) => return Err(error),
             }
-            let pause = std::time::Duration::from_millis(50);
+            let pause = Duration::from_millis(50);
             tokio::time::sleep(self.settings.random.jitter(pause)).await;
         }
         Ok(false)
@@ -183,6 +203,29 @@ impl Care {
         });
         let first = std::iter::once(info("OPTIMIZE", ms));
         first.chain(removes).chain(adds).collect()
+    }
+}
+
+/// The file that is to blame is not tried again soon, or all of them if it is not known which.
+fn leave_out(kept: &Kept, group: &Group, error: &LakeError) {
+    let span = match is_store_out(error) {
+        true => BRIEFLY,
+        false => LONG,
+    };
+    let blamed = match error {
+        LakeError::BadFile { path, .. } | LakeError::Store { path, .. } => Some(path.as_str()),
+        _ => None,
+    };
+    let is_blamed = |named: &&String| {
+        let path = in_store(kept, named.as_str());
+        path.is_ok_and(|path| Some(path.as_ref()) == blamed)
+    };
+    let one: Vec<String> = group.paths.iter().filter(is_blamed).cloned().collect();
+    match (one.is_empty(), is_store_out(error)) {
+        (false, _) => kept.leave_out(one, span),
+        (true, false) => kept.leave_out(group.paths.iter().cloned(), span),
+        // The files have nothing to do with it.
+        (true, true) => {}
     }
 }
 

@@ -1,15 +1,16 @@
 //! Days whose rows nobody wants any more.
 
-use protocol::{Table, Timestamp};
+use protocol::Table;
 
 use super::{
     Care,
+    choose::parse_date,
     kept::{Kept, info},
 };
 use crate::lake::{
     LakeError,
     log::{
-        KEPT_FROM, Snapshot,
+        File, KEPT_FROM, Snapshot,
         action::{Line, Remove, Transaction},
     },
 };
@@ -25,9 +26,19 @@ impl Care {
             return Ok(());
         };
         let today = self.now().unix_us.div_euclid(DAY_US);
-        let first = today.saturating_sub(i64::from(days));
+        let until = |today: i64| today.saturating_sub(i64::from(days));
         // Whoever was faster did the same.
         while let Some(snapshot) = kept.read().await? {
+            if older_than(&snapshot, until(today)).is_empty() || appends_only(&snapshot) {
+                break;
+            }
+            // A clock that runs ahead of every node's does not count, or it would take out everything.
+            let Some(newest) = self.newest_day().await? else {
+                break;
+            };
+            let kept_from = i64::try_from(snapshot.kept_from).unwrap_or(i64::MAX);
+            // What went before, by another clock or setting, is not promised again.
+            let first = until(today.min(newest)).max(kept_from);
             let old = older_than(&snapshot, first);
             if old.is_empty() {
                 break;
@@ -40,6 +51,17 @@ impl Care {
             }
         }
         Ok(())
+    }
+
+    /// The newest day that the ledger has.
+    async fn newest_day(&self) -> Result<Option<i64>, LakeError> {
+        let mut tables = self.tables.iter();
+        let Some(ledger) = tables.find(|kept| kept.table == Some(Table::Reconcile)) else {
+            return Ok(None);
+        };
+        let snapshot = ledger.read().await?;
+        let files = snapshot.iter().flat_map(|snapshot| &snapshot.files);
+        Ok(files.flatten().filter_map(|(_, file)| day(file)).max())
     }
 
     fn without(&self, old: &[String], first: i64) -> Vec<Line> {
@@ -71,13 +93,18 @@ impl Care {
 /// Files of days before this one, which is a number since 1970.
 fn older_than(snapshot: &Snapshot, first: i64) -> Vec<String> {
     let files = snapshot.files.iter().flatten();
-    let day = |date: &str| {
-        let time = humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).ok()?;
-        Some(Timestamp::from_system(time).unix_us.div_euclid(DAY_US))
-    };
-    let old = files.filter(|(_, file)| {
-        let date = file.partition.get("date").and_then(Option::as_deref);
-        date.and_then(day).is_some_and(|day| day < first)
-    });
+    let old = files.filter(|(_, file)| day(file).is_some_and(|day| day < first));
     old.map(|(path, _)| path.clone()).collect()
+}
+
+/// The day that a file's rows are of.
+fn day(file: &File) -> Option<i64> {
+    let date = file.partition.get("date")?.as_deref()?;
+    Some(parse_date(date)?.unix_us.div_euclid(DAY_US))
+}
+
+/// Somebody wants no row taken out.
+fn appends_only(snapshot: &Snapshot) -> bool {
+    let set = snapshot.metadata.configuration.get("delta.appendOnly");
+    set.is_some_and(|value| value == "true")
 }

@@ -45,17 +45,18 @@ impl Keeper {
         if !is_ours {
             return Ok(());
         }
-        self.care.round().await?;
+        let round = self.care.round().await;
         if *vacuum <= Instant::now() {
+            // Also if it fails, or it would be tried again each round.
+            *vacuum = Instant::now() + VACUUM_EVERY;
             let gone = self.care.vacuum(false).await?;
             log::info!(
                 "vacuum: {} files, {} bytes that no table names",
                 gone.files,
                 gone.bytes
             );
-            *vacuum = Instant::now() + VACUUM_EVERY;
         }
-        Ok(())
+        round.map(drop)
     }
 
     /// The last thing that it does.

@@ -1,8 +1,14 @@
 //! A table as those see it who take care of it: all of its files, and the one way to change it.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+    time::Duration,
+};
+
 use object_store::path::Path;
-use protocol::Table;
-use tokio::sync::Mutex;
+use protocol::{Table, Timestamp};
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::lake::{
     LakeError,
@@ -23,6 +29,8 @@ pub(super) struct Kept {
     schema: String,
     /// As it was last read.
     known: Mutex<Option<Snapshot>>,
+    /// Files that could not be merged, and until when they are left out.
+    left_out: std::sync::Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Kept {
@@ -44,6 +52,7 @@ impl Kept {
             path,
             schema,
             known: Mutex::default(),
+            left_out: std::sync::Mutex::default(),
         }
     }
 
@@ -66,6 +75,29 @@ impl Kept {
         }
         known.clone_from(&snapshot);
         Ok(snapshot)
+    }
+
+    /// Forgets files that were removed before `oldest`: nobody asks for them any more.
+    pub async fn forget_removed(&self, oldest: Timestamp) {
+        let oldest_ms = oldest.unix_us / 1_000;
+        if let Some(known) = self.known.lock().await.as_mut() {
+            known.removed.retain(|_, when| *when >= oldest_ms);
+        }
+    }
+
+    /// These files are not merged for so long.
+    pub fn leave_out(&self, paths: impl IntoIterator<Item = String>, span: Duration) {
+        let until = Instant::now() + span;
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.extend(paths.into_iter().map(|path| (path, until)));
+    }
+
+    /// Files that are not merged at this time.
+    pub fn left_out(&self) -> BTreeSet<String> {
+        let now = Instant::now();
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.retain(|_, until| *until > now);
+        left_out.keys().cloned().collect()
     }
 
     /// Puts the entry that follows a state. True only if it is surely there and surely ours; otherwise the

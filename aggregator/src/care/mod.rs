@@ -9,6 +9,7 @@ mod choose;
 pub mod command;
 mod compact;
 mod expire;
+mod failures;
 pub mod hourly;
 pub mod keeper;
 mod kept;
@@ -34,6 +35,7 @@ use crate::lake::{
     LakeError, counters::Counter, counters::Counters, merge::Merger, random::Random,
     settings::Clock, store::Retry, store::Store,
 };
+use failures::Failures;
 use kept::Kept;
 
 pub use choose::{Rules, Size};
@@ -184,18 +186,30 @@ impl Care {
     }
 
     /// Everything that should be done often, for all tables: old days, small files, checkpoints, logs.
+    /// What can't be done holds up nothing else, unless the store does not answer; the first error is told
+    /// in the end.
     pub async fn round(&self) -> Result<Compacted, LakeError> {
-        let mut compacted = Compacted::default();
+        let (mut compacted, mut failures) = (Compacted::default(), Failures::default());
         // Before the files of an hour become those of a day.
-        self.hourly().await?;
+        self.hourly()
+            .await
+            .unwrap_or_else(|error| failures.keep(error));
         for table in &self.tables {
-            self.expire(table).await?;
-            compacted.add(&self.compact_table(table).await?);
-            self.keep_short(table).await?;
+            self.expire(table)
+                .await
+                .or_else(|error| failures.hear(error))?;
+            let merged = self.compact_table(table, &mut compacted).await;
+            merged.or_else(|error| failures.hear(error))?;
+            self.keep_short(table)
+                .await
+                .or_else(|error| failures.hear(error))?;
         }
         if let Some(hourly) = &self.hourly {
-            self.keep_short(hourly).await?;
+            self.keep_short(hourly)
+                .await
+                .or_else(|error| failures.hear(error))?;
         }
+        failures.end()?;
         self.tally.rounds.add(1);
         Ok(compacted)
     }
@@ -203,10 +217,14 @@ impl Care {
     /// Deletes what no table names, of all tables. With `is_dry` it only says what it would delete.
     pub async fn vacuum(&self, is_dry: bool) -> Result<Vacuumed, LakeError> {
         let mut all = Vacuumed::default();
+        let mut failures = Failures::default();
         for table in self.tables.iter().chain(&self.hourly) {
-            all.add(&self.vacuum_table(table, is_dry).await?);
+            match self.vacuum_table(table, is_dry).await {
+                Ok(vacuumed) => all.add(&vacuumed),
+                Err(error) => failures.hear(error)?,
+            }
         }
-        Ok(all)
+        failures.end().map(|()| all)
     }
 
     fn now(&self) -> Timestamp {

@@ -11,7 +11,7 @@ impl Care {
         let Some(snapshot) = kept.read().await? else {
             return Ok(());
         };
-        let last = kept.log.last_checkpoint().await?;
+        let last = kept.log.hint().await?;
         let entries = match last {
             Some(last) => snapshot.version.saturating_sub(last),
             None => snapshot.version.saturating_add(1),
@@ -21,6 +21,7 @@ impl Care {
         }
         let oldest = self.before(self.settings.readers.max(self.settings.history));
         kept.log.put_checkpoint(&snapshot, oldest).await?;
+        kept.forget_removed(oldest).await;
         self.tally.checkpoints.add(1);
         let cleaned = kept.log.clean(self.before(self.settings.history)).await?;
         let marks = self.clean_watermarks(kept, snapshot.watermark).await?;

@@ -74,7 +74,9 @@ impl Care {
             .filter(|object| !needed.0.contains(&object.location))
             .collect();
         if !is_dry && !gone.is_empty() {
-            let fenced = self.fence(kept, &snapshot).await?;
+            let Some(fenced) = self.fence(kept, &snapshot).await? else {
+                return Ok(Vacuumed::default());
+            };
             let needed = Needed::new(kept, &fenced, oldest)?;
             gone.retain(|object| !needed.0.contains(&object.location));
             let files = gone.len();
@@ -92,8 +94,8 @@ impl Care {
         })
     }
 
-    /// Puts a fence until one is surely there; the table as it is then.
-    async fn fence(&self, kept: &Kept, begun: &Snapshot) -> Result<Snapshot, LakeError> {
+    /// Puts a fence until one is surely there; the table as it is then, if it still is.
+    async fn fence(&self, kept: &Kept, begun: &Snapshot) -> Result<Option<Snapshot>, LakeError> {
         let mut snapshot = begun.clone();
         loop {
             let number = i64::try_from(snapshot.fence.saturating_add(1)).unwrap_or(i64::MAX);
@@ -112,11 +114,11 @@ impl Care {
                 Ok(_) | Err(_) => {}
             }
             let Some(newer) = kept.read().await? else {
-                return Ok(Snapshot::default());
+                return Ok(None);
             };
             // Anybody's fence does that came after the listing.
             if newer.fence > begun.fence {
-                return Ok(newer);
+                return Ok(Some(newer));
             }
             snapshot = newer;
             let pause = Duration::from_millis(50);

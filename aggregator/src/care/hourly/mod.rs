@@ -11,7 +11,7 @@ mod hour;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    ops::Range,
+    ops::{Range, RangeInclusive},
 };
 
 use arrow_array::RecordBatch;
@@ -26,14 +26,15 @@ use serde_json::json;
 
 use super::{
     Care,
-    choose::Times,
+    choose::{Times, parse_date},
     compact::in_store,
+    failures::Failures,
     kept::{Kept, info},
 };
 use crate::lake::{
     LakeError,
     log::{
-        Snapshot,
+        Adds, File, Snapshot,
         action::{Add, Line, Remove, Transaction},
         name,
     },
@@ -99,9 +100,9 @@ struct News {
 
 impl Care {
     /// Makes the hours that are over and have new rows. Once in an hour is often enough.
-    pub(super) async fn hourly(&self) -> Result<u64, LakeError> {
+    pub(super) async fn hourly(&self) -> Result<(), LakeError> {
         let Some(kept) = &self.hourly else {
-            return Ok(0);
+            return Ok(());
         };
         let settle = i64::try_from(self.settings.rules.settle.as_micros()).unwrap_or(i64::MAX);
         let over = self
@@ -111,30 +112,34 @@ impl Care {
             .div_euclid(HOUR_US);
         let done = self.hours_made.load(std::sync::atomic::Ordering::Relaxed);
         if done == over {
-            return Ok(0);
+            return Ok(());
         }
         let Some(sources) = self.sources().await? else {
-            return Ok(0);
+            return Ok(());
         };
         let target = self.target(kept).await?;
         let news = self.news(&target, &sources, over).await?;
         let made = made(&target);
-        let mut count = 0;
+        let (mut is_all, mut failures) = (true, Failures::default());
         for (slot, touched) in &news.touched {
             let before = made.get(slot);
             let is_new =
                 (0..SOURCES.len()).any(|at| touched[at] > before.and_then(|made| made[at]));
             let is_kept = sources.iter().all(|(_, source)| is_kept(source, slot.1));
             if slot.1 < over && is_new && is_kept {
-                self.make(kept, &sources, slot).await?;
-                count += 1;
+                match self.make(kept, &sources, slot).await {
+                    Ok(is_made) => is_all &= is_made,
+                    // An hour whose rows can't be read is told once, and made when more of it comes.
+                    Err(error) => failures.hear(error)?,
+                }
             }
         }
-        self.advance(kept, &news).await?;
-        self.hours_made
-            .store(over, std::sync::atomic::Ordering::Relaxed);
-        self.tally.hours.add(count);
-        Ok(count)
+        if is_all {
+            self.advance(kept, &news).await?;
+            self.hours_made
+                .store(over, std::sync::atomic::Ordering::Relaxed);
+        }
+        failures.end()
     }
 
     /// The sources as they are now; none if there is nothing yet.
@@ -179,15 +184,24 @@ impl Care {
             let done = done.and_then(|app| target.transactions.get(&app));
             let done = done.and_then(|txn| u64::try_from(txn.version).ok());
             let next = done.map_or(0, |done| done.saturating_add(1));
-            let adds = match kept.log.adds(next, source.version).await? {
-                Some(adds) => adds,
-                // They are cleaned away: any hour may have new rows.
-                None => vec![(source.version, all(source))],
-            };
+            let Adds { cleaned, entries } = kept.log.adds(next, source.version).await?;
             news.over[at] = done;
             let mut is_over = true;
-            for (version, adds) in adds {
-                for slot in adds.iter().flat_map(slots) {
+            let came = |(version, adds): &(u64, Vec<Add>)| {
+                let slots: BTreeSet<Slot> = adds.iter().flat_map(slots).collect();
+                (*version, slots)
+            };
+            let came: Vec<(u64, BTreeSet<Slot>)> = entries.iter().map(came).collect();
+            let known: BTreeSet<&Slot> = came.iter().flat_map(|(_, slots)| slots).collect();
+            // Any hour may have rows of entries that were cleaned away, but those that later ones tell of and
+            // that are not over: they are seen again.
+            let before = cleaned.map(|version| {
+                let slots = all(source).into_iter().flat_map(|add| slots(&add));
+                let slots = slots.filter(|slot| slot.1 < over || !known.contains(slot));
+                (version, slots.collect())
+            });
+            for (version, slots) in before.into_iter().chain(came.iter().cloned()) {
+                for slot in slots {
                     is_over &= slot.1 < over;
                     let versions = news.touched.entry(slot).or_default();
                     versions[at] = versions[at].max(Some(version));
@@ -229,15 +243,43 @@ impl Care {
         Ok(())
     }
 
-    /// Makes one hour, and puts it in the place of what was there.
+    /// Makes one hour, and puts it in the place of what was there. False if it has to be looked at again:
+    /// another one was faster, or a fence came.
     async fn make(
         &self,
         kept: &Kept,
         sources: &[(&Kept, Snapshot)],
         slot: &Slot,
-    ) -> Result<(), LakeError> {
+    ) -> Result<bool, LakeError> {
         let begun = self.target(kept).await?;
-        let old = of_slot(&begun, slot);
+        let (old, slots) = in_place(&begun, slot);
+        let made = made(&begun);
+        let is_newer = |slot: &Slot| {
+            let made = made.get(slot).copied().unwrap_or_default();
+            let own = sources.iter().map(|(_, source)| Some(source.version));
+            made.into_iter().zip(own).any(|(made, own)| made > own)
+        };
+        // Somebody who read the tables later was here.
+        if slots.iter().any(is_newer) {
+            return Ok(false);
+        }
+        let mut adds = Vec::new();
+        for slot in &slots {
+            adds.push(self.file_of(kept, sources, slot).await?);
+        }
+        let count = adds.len() as u64;
+        let is_ours = self.put_hours(kept, &begun, (slot, old), adds).await?;
+        self.tally.hours.add(if is_ours { count } else { 0 });
+        Ok(is_ours)
+    }
+
+    /// Uploads a file of an hour.
+    async fn file_of(
+        &self,
+        kept: &Kept,
+        sources: &[(&Kept, Snapshot)],
+        slot: &Slot,
+    ) -> Result<Add, LakeError> {
         let start = slot.1.saturating_mul(HOUR_US);
         let day = date(Timestamp { unix_us: start });
         self.tell(
@@ -263,7 +305,7 @@ impl Care {
         });
         let partition = [("cluster", slot.0.clone()), ("date", day)];
         let partition = partition.map(|(name, value)| (name.to_owned(), Some(value)));
-        let add = Add {
+        Ok(Add {
             path: named,
             partition_values: partition.into(),
             size,
@@ -271,18 +313,18 @@ impl Care {
             data_change: true,
             stats: Some(stats.to_string()),
             tags: Some(versions.collect()),
-        };
-        self.put_hour(kept, &begun, (slot, old), add).await
+        })
     }
 
-    /// Only if nobody else made the hour meanwhile; then his is as good.
-    async fn put_hour(
+    /// Only if nobody else made them meanwhile, and no fence says that their files may have been deleted. An
+    /// own put whose answer was lost shows as somebody else's.
+    async fn put_hours(
         &self,
         kept: &Kept,
         begun: &Snapshot,
         (slot, old): (&Slot, BTreeSet<String>),
-        add: Add,
-    ) -> Result<(), LakeError> {
+        adds: Vec<Add>,
+    ) -> Result<bool, LakeError> {
         let ms = self.now().unix_us / 1_000;
         let removes = old.iter().map(|path| Line {
             remove: Some(Remove {
@@ -292,19 +334,19 @@ impl Care {
             }),
             ..Line::default()
         });
-        let add = Line {
+        let adds = adds.into_iter().map(|add| Line {
             add: Some(add),
             ..Line::default()
-        };
+        });
         let first = std::iter::once(info("WRITE", ms));
-        let lines: Vec<Line> = first.chain(removes).chain([add]).collect();
+        let lines: Vec<Line> = first.chain(removes).chain(adds).collect();
         for _ in 0..TRIES {
             let snapshot = self.target(kept).await?;
-            if snapshot.fence != begun.fence || of_slot(&snapshot, slot) != old {
-                return Ok(());
+            if snapshot.fence != begun.fence || in_place(&snapshot, slot).0 != old {
+                return Ok(false);
             }
             match kept.put(&snapshot, &lines).await {
-                Ok(true) => return Ok(()),
+                Ok(true) => return Ok(true),
                 Ok(false) => {}
                 Err(error) if error.may_pass() => {
                     log::warn!("putting an hour of {NAME}, trying again: {error:?}");
@@ -312,7 +354,7 @@ impl Care {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// A file of the hour's rows, and how many there are.
@@ -443,8 +485,7 @@ fn add_classes(classes: &mut HashMap<Key, Classes>, batch: &RecordBatch, time: &
 fn inputs(kept: &Kept, source: &Snapshot, slot: &Slot) -> Result<Vec<Input>, LakeError> {
     let mut inputs = Vec::new();
     for (path, file) in source.files.iter().flatten() {
-        let is_in = cluster(&file.partition) == Some(&slot.0)
-            && Times::of(file.stats.as_deref()).is_none_or(|times| hours(times).contains(&slot.1));
+        let is_in = cluster(&file.partition) == Some(&slot.0) && may_have(file, slot.1);
         if is_in {
             inputs.push(Input {
                 path: in_store(kept, path)?,
@@ -455,11 +496,38 @@ fn inputs(kept: &Kept, source: &Snapshot, slot: &Slot) -> Result<Vec<Input>, Lak
     Ok(inputs)
 }
 
-/// Live files of an hour in the table of hours.
-fn of_slot(target: &Snapshot, slot: &Slot) -> BTreeSet<String> {
-    let files = target.files.iter().flatten();
-    let own = files.filter(|(path, file)| slots(&file.add(path)).next().as_ref() == Some(slot));
-    own.map(|(path, _)| path.clone()).collect()
+/// Whether a file of a source may have rows of an hour. Some programs round its last time down to milliseconds; a
+/// window that ends with a day is in the folder of the next.
+fn may_have(file: &File, hour: i64) -> bool {
+    if let Some(times) = Times::of(file.stats.as_deref()) {
+        let last = times.last.saturating_add(1_000);
+        return hours(Times { last, ..times }).contains(&hour);
+    }
+    let date = file.partition.get("date").and_then(Option::as_deref);
+    let day = date
+        .and_then(parse_date)
+        .map(|day| day.unix_us.div_euclid(HOUR_US));
+    day.is_none_or(|day| (day - 1..=day + 23).contains(&hour))
+}
+
+/// Live files of an hour in the table of hours, and all hours that they have: another program may have put
+/// several into one file, which can only go as a whole.
+fn in_place(target: &Snapshot, slot: &Slot) -> (BTreeSet<String>, BTreeSet<Slot>) {
+    let mut found = BTreeSet::from([slot.clone()]);
+    loop {
+        let (mut paths, mut all) = (BTreeSet::new(), found.clone());
+        for (path, file) in target.files.iter().flatten() {
+            let own: Vec<Slot> = slots(&file.add(path)).collect();
+            if own.iter().any(|slot| found.contains(slot)) {
+                paths.insert(path.clone());
+                all.extend(own);
+            }
+        }
+        if all == found {
+            return (paths, found);
+        }
+        found = all;
+    }
 }
 
 /// From which versions each hour was made.
@@ -482,15 +550,20 @@ fn all(source: &Snapshot) -> Vec<Add> {
     files.map(|(path, file)| file.add(path)).collect()
 }
 
-/// The hours that a file has rows of.
+/// The hours that a file has rows of. One that does not tell may have some of each hour of its day.
 fn slots(add: &Add) -> impl Iterator<Item = Slot> + use<> {
     let cluster = cluster(&add.partition_values).cloned();
     let hours = Times::of(add.stats.as_deref()).map(hours);
+    let hours = hours.or_else(|| {
+        let date = add.partition_values.get("date")?.as_deref()?;
+        let day = parse_date(date)?.unix_us.div_euclid(HOUR_US);
+        Some(day..=day + 23)
+    });
     let hours = cluster.zip(hours).into_iter();
     hours.flat_map(|(cluster, hours)| hours.map(move |hour| (cluster.clone(), hour)))
 }
 
-fn hours(times: Times) -> std::ops::RangeInclusive<i64> {
+fn hours(times: Times) -> RangeInclusive<i64> {
     times.first.div_euclid(HOUR_US)..=times.last.div_euclid(HOUR_US)
 }
 

@@ -11,16 +11,16 @@ use super::scene::{DAY, HOUR, Scene};
 
 /// Sums of a pod's hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Sums {
+pub struct Sums {
     windows: i64,
     cpu: f64,
     tx: i64,
     internet: i64,
 }
 
-type Hours = BTreeMap<(i64, String, String), Sums>;
+pub type Hours = BTreeMap<(i64, String, String), Sums>;
 
-fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
+pub fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
     batch
         .column_by_name(name)
         .unwrap()
@@ -30,7 +30,7 @@ fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
 }
 
 /// By plain loops over all rows.
-async fn expected(scene: &Scene, until: i64) -> Hours {
+pub async fn expected(scene: &Scene, until: i64) -> Hours {
     let mut hours = Hours::new();
     for table in ["pod_usage", "pod_network"] {
         for batch in scene.rows(table).await {
@@ -63,7 +63,7 @@ async fn expected(scene: &Scene, until: i64) -> Hours {
     hours
 }
 
-async fn found(scene: &Scene) -> Hours {
+pub async fn found(scene: &Scene) -> Hours {
     let mut hours = Hours::new();
     for batch in scene.rows("pod_usage_hourly").await {
         for row in 0..batch.num_rows() {
@@ -87,7 +87,7 @@ async fn found(scene: &Scene) -> Hours {
     hours
 }
 
-fn assert_same(found: &Hours, expected: &Hours) {
+pub fn assert_same(found: &Hours, expected: &Hours) {
     assert_eq!(
         found.keys().collect::<Vec<_>>(),
         expected.keys().collect::<Vec<_>>()

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,7 +22,11 @@ use crate::{
     lake::{
         Lake,
         encode::Encode as _,
-        log::{Detail, File, Log, Snapshot, name},
+        log::{
+            Detail, File, Log, Snapshot,
+            action::{self, Line},
+            name,
+        },
         random::Random,
         rows::{MergeFiles, WriteSettings},
         settings::{Offload, Settings as LakeSettings},
@@ -41,32 +45,33 @@ pub struct Scene {
     pub lake: Lake,
     cluster: Cluster,
     now: Arc<AtomicI64>,
+    seeds: AtomicU64,
 }
 
 impl Scene {
     /// A cluster that runs for so long from midnight on, with windows of a minute.
     pub async fn new(hours: i64) -> Self {
+        Self::with_windows(hours, MINUTE).await
+    }
+
+    /// The same with windows of that length.
+    pub async fn with_windows(hours: i64, interval_us: i64) -> Self {
         let bucket = Arc::new(InMemory::new());
         let shape = Shape {
             seed: 5,
             cluster: "made-up".to_owned(),
             pods: 60,
             start: Timestamp { unix_us: DAY },
-            interval_us: MINUTE,
+            interval_us,
             length_us: hours * HOUR,
         };
-        let settings = LakeSettings {
-            offload: Offload::Inline,
-            ..LakeSettings::new(Arc::new(WriteSettings::default()))
-        };
-        let lake = Lake::open(bucket.clone(), prefix(), settings)
-            .await
-            .unwrap();
+        let lake = open(&bucket).await;
         Self {
             bucket,
             lake,
             cluster: Cluster::new(&shape),
             now: Arc::new(AtomicI64::new(DAY)),
+            seeds: AtomicU64::new(7),
         }
     }
 
@@ -101,7 +106,8 @@ impl Scene {
         let schema = |table| WriteSettings::default().schema(table);
         let now = self.now.clone();
         Settings {
-            random: Arc::new(Random::seeded(7)),
+            // Names of its own, as each process draws them.
+            random: Arc::new(Random::seeded(self.seeds.fetch_add(1, Ordering::Relaxed))),
             clock: Arc::new(move || Timestamp {
                 unix_us: now.load(Ordering::Relaxed),
             }),
@@ -135,6 +141,15 @@ impl Scene {
 
     pub async fn files(&self, table: &str) -> BTreeMap<String, File> {
         self.snapshot(table).await.files.unwrap()
+    }
+
+    /// Puts the next entry of a table's log, as another program does.
+    pub async fn put(&self, table: &str, lines: &[Line]) {
+        let version = self.snapshot(table).await.version + 1;
+        let folder = prefix().join(table).join("_delta_log");
+        let entry = action::entry(lines).unwrap();
+        let path = folder.join(name::entry(version));
+        self.bucket.put(&path, entry.into()).await.unwrap();
     }
 
     /// All rows of a table.
@@ -174,6 +189,17 @@ impl Scene {
             .map(|table| (table.name(), report.rows[table.name()]))
             .collect()
     }
+}
+
+/// An aggregator's own view of the tables.
+pub async fn open(bucket: &Arc<InMemory>) -> Lake {
+    let settings = LakeSettings {
+        offload: Offload::Inline,
+        ..LakeSettings::new(Arc::new(WriteSettings::default()))
+    };
+    Lake::open(bucket.clone(), prefix(), settings)
+        .await
+        .unwrap()
 }
 
 pub fn prefix() -> Path {

@@ -25,6 +25,7 @@ use super::{
 };
 use action::{Line, Metadata, Requirements};
 
+pub use read::Adds;
 pub use snapshot::{Detail, FENCE, File, KEPT_FROM, Snapshot, WATERMARK};
 
 /// Columns that files are put into folders by.

@@ -24,7 +24,7 @@ impl Log {
         for turn in 0..TRIES {
             // The hint may be wrong: it is put apart from what it hints at.
             let hint = if turn % 2 == 0 {
-                self.last_checkpoint().await?
+                self.hint().await?
             } else {
                 None
             };
@@ -40,29 +40,39 @@ impl Log {
         ))
     }
 
-    /// The files whose rows came with each of these versions; none if some of the entries have been
-    /// cleaned away.
-    pub async fn adds(
-        &self,
-        first: u64,
-        last: u64,
-    ) -> Result<Option<Vec<(u64, Vec<Add>)>>, LakeError> {
+    /// The files whose rows came with each of these versions.
+    pub async fn adds(&self, first: u64, last: u64) -> Result<Adds, LakeError> {
+        let mut found = Adds::default();
+        if first > last {
+            return Ok(found);
+        }
+        let listing = Listing::of(&self.store.list(&self.folder, None).await?);
+        let gap = (first..=last)
+            .rev()
+            .find(|version| !listing.entries.contains(version));
+        found.cleaned = gap;
+        let start = gap.map_or(first, |gap| gap.saturating_add(1));
         let read = |version| async move {
             let path = self.folder.clone().join(name::entry(version));
             Ok::<_, LakeError>((version, self.store.get(&path).await?))
         };
-        let mut entries = stream::iter(first..=last).map(read).buffered(AT_ONCE);
-        let mut found = Vec::new();
+        let mut entries = stream::iter(start..=last).map(read).buffered(AT_ONCE);
         while let Some((version, entry)) = entries.try_next().await? {
             let Some(entry) = entry else {
-                return Ok(None);
+                // Cleaned away after the listing, and those before it as well.
+                found = Adds {
+                    cleaned: Some(version),
+                    entries: Vec::new(),
+                };
+                continue;
             };
             let lines = super::action::lines(&entry);
             let lines = lines.map_err(|error| self.bad(&name::entry(version), error))?;
             let adds = lines.into_iter().filter_map(|line| line.add);
-            found.push((version, adds.filter(|add| add.data_change).collect()));
+            let adds = adds.filter(|add| add.data_change).collect();
+            found.entries.push((version, adds));
         }
-        Ok(Some(found))
+        Ok(found)
     }
 
     /// The version that the hint at the last checkpoint names. Told from a fresh read, each time.
@@ -76,6 +86,14 @@ impl Log {
         };
         let hint: Hint = serde_json::from_slice(&hint).map_err(|error| self.bad(HINT, error))?;
         Ok(Some(hint.version))
+    }
+
+    /// The same for those to whom it is no more than a hint: one that is damaged hints at nothing.
+    pub async fn hint(&self) -> Result<Option<u64>, LakeError> {
+        match self.last_checkpoint().await {
+            Err(LakeError::BadLog { .. }) => Ok(None),
+            told => told,
+        }
     }
 
     /// From a known state on; nothing if that state may have been cleaned away meanwhile: a checkpoint
@@ -157,6 +175,15 @@ impl Log {
         }
         Ok(true)
     }
+}
+
+/// See [`Log::adds`].
+#[derive(Debug, Default)]
+pub struct Adds {
+    /// The last version of which nothing is known any more: it and all before were cleaned away.
+    pub cleaned: Option<u64>,
+    /// The others, in order.
+    pub entries: Vec<(u64, Vec<Add>)>,
 }
 
 enum Found {

@@ -45,7 +45,7 @@ impl Log {
 
     /// A hint that goes back would let a writer that was away for long believe that its version is new.
     async fn raise_hint(&self, version: u64, hint: Bytes) -> Result<(), LakeError> {
-        if self.last_checkpoint().await? >= Some(version) {
+        if self.hint().await? >= Some(version) {
             return Ok(());
         }
         let path = self.folder.clone().join(HINT);
@@ -55,7 +55,7 @@ impl Log {
     /// Deletes entries and checkpoints that only serve readers of versions that were replaced before `oldest`.
     /// How many.
     pub async fn clean(&self, oldest: Timestamp) -> Result<usize, LakeError> {
-        let hint = self.last_checkpoint().await?;
+        let hint = self.hint().await?;
         let objects = self.store.list(&self.folder, None).await?;
         let is_old =
             |object: &&ObjectMeta| object.last_modified.timestamp_micros() < oldest.unix_us;

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::{PARTITION_COLUMNS, Snapshot};
 
-/// What a writer of version 7 may be asked for and this one does anyway: it never removes rows, and
-/// the schemas that it accepts have no invariants.
+/// What a writer of version 7 may be asked for and this one does anyway: it takes no rows out of a table whose
+/// `delta.appendOnly` is set, and the schemas that it accepts have no invariants.
 const WRITER_FEATURES: [&str; 2] = ["appendOnly", "invariants"];
 
 #[derive(Debug, Deserialize)]

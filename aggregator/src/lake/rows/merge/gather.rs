@@ -30,6 +30,11 @@ pub(super) fn with_dictionaries(schema: &Schema) -> Schema {
     let texts = || DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
     let field = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 => Field::clone(field).with_data_type(texts()),
+        // Spark writes times of twelve bytes, which are read as nanoseconds if nothing else is said.
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            Field::clone(field).with_data_type(micros)
+        }
         DataType::List(item) if *item.data_type() == DataType::Utf8 => {
             let item = Field::clone(item).with_data_type(texts());
             Field::clone(field).with_data_type(DataType::List(item.into()))

@@ -15,6 +15,7 @@ use parquet::{
         ProjectionMask,
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection},
     },
+    errors::ParquetError,
     file::metadata::PageIndexPolicy,
 };
 use protocol::Table;
@@ -217,7 +218,8 @@ fn write(
             let reader = reader.with_row_selection(selection).build();
             for batch in reader.map_err(|error| part.damaged(error))? {
                 let batch = batch.map_err(|error| part.damaged(error.into()))?;
-                gather.push(&batch).map_err(|error| failed(table, error))?;
+                let strange = |error| part.damaged(ParquetError::External(Box::new(error)));
+                gather.push(&batch).map_err(strange)?;
             }
         }
     }
