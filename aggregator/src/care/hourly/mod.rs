@@ -7,6 +7,7 @@
 
 mod cells;
 mod columns;
+mod file;
 mod hour;
 
 use std::{
@@ -14,13 +15,6 @@ use std::{
     ops::{Range, RangeInclusive},
 };
 
-use arrow_array::RecordBatch;
-use parquet::{
-    arrow::ArrowWriter,
-    basic::{Compression, ZstdLevel},
-    errors::ParquetError,
-    file::properties::WriterProperties,
-};
 use protocol::{Epoch, Table, Timestamp};
 use serde_json::json;
 
@@ -42,8 +36,8 @@ use crate::lake::{
     rows::{Scan, date, millis},
     schema,
 };
-use cells::{Longs, Texts, Times as TimeCells};
-use hour::{Classes, Hours, Key};
+use file::{HourFile, NETWORK, add_classes};
+use hour::Hours;
 
 pub use columns::columns;
 
@@ -57,16 +51,6 @@ const DAY_US: i64 = 24 * HOUR_US;
 const UNIT_ROWS: u64 = 262_144;
 /// So often an hour that is made is put, when others are faster each time.
 const TRIES: usize = 50;
-
-/// Of `pod_network`, what an hour is made of.
-const NETWORK: &[&str] = &[
-    "node_name",
-    "pod_id",
-    "class",
-    "window_end",
-    "tx_bytes_delta",
-    "rx_bytes_delta",
-];
 
 /// Schema as Delta's `schemaString`.
 pub fn schema() -> String {
@@ -395,89 +379,6 @@ impl Care {
             }
         }
         file.close()
-    }
-}
-
-/// The file of an hour.
-struct HourFile {
-    writer: ArrowWriter<Vec<u8>>,
-    rows: usize,
-}
-
-impl HourFile {
-    fn new() -> Result<Self, LakeError> {
-        let level = ZstdLevel::try_new(3).map_err(broken)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .build();
-        let schema = schema::arrow(columns());
-        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties));
-        Ok(Self {
-            writer: writer.map_err(broken)?,
-            rows: 0,
-        })
-    }
-
-    fn add(
-        &mut self,
-        mut hours: Hours,
-        classes: &mut HashMap<Key, Classes>,
-        start: i64,
-    ) -> Result<(), LakeError> {
-        for hour in &mut hours.list {
-            let key = (hour.node_name.clone(), hour.pod_id.clone());
-            hour.classes = classes.remove(&key).unwrap_or_default();
-        }
-        let mut rows: Vec<columns::Row<'_>> = hours
-            .list
-            .iter()
-            .map(|hour| columns::Row { hour, start })
-            .collect();
-        rows.sort_unstable_by(|left, right| left.hour.key().cmp(&right.hour.key()));
-        self.rows += rows.len();
-        let batch = columns::batch(&rows).map_err(|error| broken(error.into()))?;
-        self.writer.write(&batch).map_err(broken)
-    }
-
-    fn close(self) -> Result<(Vec<u8>, usize), LakeError> {
-        let bytes = self.writer.into_inner().map_err(broken)?;
-        Ok((bytes, self.rows))
-    }
-}
-
-fn broken(error: ParquetError) -> LakeError {
-    LakeError::Encode {
-        table: NAME,
-        source: error.into(),
-    }
-}
-
-fn add_classes(classes: &mut HashMap<Key, Classes>, batch: &RecordBatch, time: &Range<i64>) {
-    let [node, pod, class] = ["node_name", "pod_id", "class"].map(|name| Texts::new(batch, name));
-    let end = TimeCells::new(batch, "window_end");
-    let bytes = ["tx_bytes_delta", "rx_bytes_delta"].map(|name| Longs::new(batch, name));
-    for row in 0..batch.num_rows() {
-        let is_in = end
-            .at(row)
-            .is_some_and(|end| end > time.start && end <= time.end);
-        let (Some(node), Some(pod)) = (node.at(row), pod.at(row)) else {
-            continue;
-        };
-        if !is_in {
-            continue;
-        }
-        let classes = classes
-            .entry((node.to_owned(), pod.to_owned()))
-            .or_default();
-        classes.is_told = true;
-        let sums = match class.at(row) {
-            Some("internet") => &mut classes.internet,
-            Some("cross_zone") => &mut classes.cross_zone,
-            _ => continue,
-        };
-        for (sum, bytes) in sums.iter_mut().zip(&bytes) {
-            *sum = sum.saturating_add(bytes.at(row).unwrap_or(0));
-        }
     }
 }
 
