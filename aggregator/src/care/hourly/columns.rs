@@ -141,7 +141,7 @@ const COLUMNS: [(&str, From, &str); 42] = {
         (
             "cpu_seconds",
             Double(|hour| hour.cpu_seconds),
-            "CPU time used, in seconds.",
+            "CPU time used, in seconds; where windows tell their mean alone, the mean by their length.",
         ),
         (
             "cpu_peak_cores",

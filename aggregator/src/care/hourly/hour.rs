@@ -14,6 +14,7 @@ pub const COLUMNS: &[&str] = &[
     "pod_id",
     "namespace",
     "owner",
+    "cpu_usage_cores",
     "requests_cpu_millicores",
     "requests_memory_bytes",
     "limits_cpu_millicores",
@@ -188,7 +189,9 @@ impl Hour {
         if window.end != self.end {
             self.us += window.end - window.start;
         }
-        sum(&mut self.cpu_seconds, columns.cpu.at(row));
+        // Older collectors tell the mean alone.
+        let mean = || Some(columns.mean.at(row)? * (window.end - window.start) as f64 / 1e6);
+        sum(&mut self.cpu_seconds, columns.cpu.at(row).or_else(mean));
         most(&mut self.cpu_peak_cores, columns.peak.at(row), f64::max);
         most(&mut self.cpu_p99_cores, columns.p99.at(row), f64::max);
         sum(&mut self.cpu_over_request_seconds, columns.over.at(row));
@@ -281,6 +284,7 @@ struct Columns<'a> {
     start: Times<'a>,
     end: Times<'a>,
     cpu: Doubles<'a>,
+    mean: Doubles<'a>,
     peak: Doubles<'a>,
     p99: Doubles<'a>,
     over: Doubles<'a>,
@@ -322,6 +326,7 @@ impl<'a> Columns<'a> {
             start: Times::new(batch, "window_start"),
             end: Times::new(batch, "window_end"),
             cpu: Doubles::new(batch, "cpu_seconds"),
+            mean: Doubles::new(batch, "cpu_usage_cores"),
             peak: Doubles::new(batch, "cpu_peak_cores"),
             p99: Doubles::new(batch, "cpu_p99_cores"),
             over: Doubles::new(batch, "cpu_over_request_seconds"),
