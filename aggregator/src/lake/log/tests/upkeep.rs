@@ -191,3 +191,18 @@ async fn a_put_behind_a_checkpoint_is_not_believed() {
     assert_eq!(log.put_next(4, &[added("e")]).await.unwrap(), Put::Surely);
     assert_eq!(paths(&written.read().await.unwrap()), ["c", "d", "e"]);
 }
+
+/// A hint that is not there leads readers to the first entry: it must stay.
+#[tokio::test]
+async fn a_log_without_a_hint_is_not_cleaned() {
+    let written = table().await;
+    let log = written.log(Detail::Files);
+    let snapshot = written.read().await.unwrap();
+    log.put_checkpoint(&snapshot, Timestamp::default())
+        .await
+        .unwrap();
+    let hint = Path::from("t/_delta_log/_last_checkpoint");
+    written.store.delete(&hint).await.unwrap();
+    assert_eq!(log.clean(soon()).await.unwrap(), 0);
+    assert_eq!(written.read().await.unwrap(), snapshot);
+}

@@ -278,3 +278,24 @@ impl io::Write for Pieces {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_whole() {
+        let wanted: Vec<u8> = (0..3 * PIECE_BYTES as u32)
+            .map(|at| (at / 7) as u8)
+            .collect();
+        let mut pieces = Pieces::default();
+        for part in wanted.chunks(1_234_567) {
+            pieces.write_all(part).unwrap();
+        }
+        let pieces = pieces.into_bytes();
+        assert!(pieces.len() > 3, "{}", pieces.len());
+        assert!(pieces.concat() == wanted);
+    }
+}
