@@ -22,6 +22,9 @@ pub enum CareError {
     /// The tables.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// Nothing to take care of.
+    #[error("there are no tables in {0}: name the place that `serve` was told with --store")]
+    NoTables(StoreUrl),
 }
 
 /// Where the tables are.
@@ -73,14 +76,25 @@ pub fn settings(merge: MergeFiles) -> Settings {
     Settings::new(Arc::new(merge), schema)
 }
 
-fn open(
+async fn open(
     place: &Place,
     mut settings: Settings,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Care, CareError> {
     settings.progress = Arc::new(tell);
-    let (store, prefix) = StoreUrl::parse(&place.store)?.open(environment)?;
-    Ok(Care::new(store, &prefix, settings))
+    let url = StoreUrl::parse(&place.store)?;
+    // Opening would make it.
+    if let StoreUrl::Directory(path) = &url
+        && !path.is_dir()
+    {
+        return Err(CareError::NoTables(url));
+    }
+    let (store, prefix) = url.open(environment)?;
+    let care = Care::new(store, &prefix, settings);
+    match care.has_tables().await? {
+        true => Ok(care),
+        false => Err(CareError::NoTables(url)),
+    }
 }
 
 /// Merges, makes hours, takes out old days and cleans logs, once.
@@ -91,7 +105,7 @@ pub async fn compact(
     let mut settings = settings(MergeFiles::default());
     settings.rules.settle = *options.settle;
     settings.days = options.retention_days;
-    let care = open(&options.place, settings, environment)?;
+    let care = open(&options.place, settings, environment).await?;
     let Compacted {
         before,
         after,
@@ -124,7 +138,7 @@ pub async fn vacuum(
 ) -> Result<(), CareError> {
     let mut settings = settings(MergeFiles::default());
     settings.readers = *options.keep;
-    let care = open(&options.place, settings, environment)?;
+    let care = open(&options.place, settings, environment).await?;
     let Vacuumed { files, bytes } = care.vacuum(options.dry_run).await?;
     let done = match options.dry_run {
         true => "would delete",
@@ -143,4 +157,33 @@ fn tell(progress: Progress<'_>) {
 fn say(line: &str) {
     // Nobody to tell when standard output is closed.
     drop(writeln!(io::stdout(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        vacuum: Vacuum,
+    }
+
+    /// A place that is misspelt is neither taken for one that is in order, nor made.
+    #[tokio::test]
+    async fn a_place_without_tables_is_told() {
+        let nowhere = std::env::temp_dir().join("podledger-no-such-place");
+        let url = format!("file://{}", nowhere.display());
+        for url in ["memory:", &url] {
+            let line = Line::parse_from(["vacuum", url]);
+            let told = vacuum(&line.vacuum, []).await;
+            assert!(
+                matches!(told, Err(CareError::NoTables(_))),
+                "{url}: {told:?}"
+            );
+        }
+        assert!(!nowhere.exists());
+    }
 }

@@ -185,6 +185,16 @@ impl Care {
         &self.tally
     }
 
+    /// Whether there is any table.
+    pub async fn has_tables(&self) -> Result<bool, LakeError> {
+        for table in &self.tables {
+            if table.read().await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Everything that should be done often, for all tables: old days, small files, checkpoints, logs.
     /// What can't be done holds up nothing else, unless the store does not answer; the first error is told
     /// in the end.
