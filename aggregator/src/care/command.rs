@@ -10,7 +10,7 @@ use clap::Args;
 use super::{Care, Compacted, Progress, Settings, Vacuumed};
 use crate::{
     lake::{LakeError, encode::Encode as _, rows::MergeFiles, rows::WriteSettings},
-    store_url::{StoreError, StoreUrl},
+    store_url::{Patience, StoreError, StoreUrl},
 };
 
 /// Why it was not done.
@@ -90,6 +90,7 @@ async fn open(
         return Err(CareError::NoTables(url));
     }
     let (store, prefix) = url.open(environment)?;
+    url.reach(&*store, &prefix, Patience::default()).await?;
     let care = Care::new(store, &prefix, settings);
     match care.has_tables().await? {
         true => Ok(care),
